@@ -1,0 +1,20 @@
+import { existsSync, readFileSync } from "node:fs";
+import { describe, it } from "vitest";
+
+const folder = new URL("../../shared/vectors/", import.meta.url);
+
+/** Reads a file of the golden vectors that LUCI's own code made. */
+export function readVector(path: string): Buffer {
+  return readFileSync(new URL(path, folder));
+}
+
+/** Reads a JSON file of the golden vectors; the caller names its shape. */
+export function readJsonVector<T>(path: string): T {
+  return JSON.parse(readVector(path).toString("utf8")) as T;
+}
+
+/** A `describe` that is skipped, with a line that says so, where the golden vectors are not on this machine. */
+export function describeWithVectors(name: string, body: () => void): void {
+  if (existsSync(folder)) describe(name, body);
+  else describe(name, () => it.skip("skipped: the golden vectors in ../shared/vectors are not here", () => {}));
+}

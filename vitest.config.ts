@@ -1,0 +1,20 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+// Tests read the packages' sources, so that they pass before anything is built; only e2e tests use what the build made.
+const conditions = ["@tokens/source", "module", "node", "import", "default"];
+
+export default defineConfig({
+  resolve: {
+    conditions,
+    alias: { "shared-vectors": fileURLToPath(new URL("scripts/shared-vectors.ts", import.meta.url)) },
+  },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: ["{packages,apps,examples,scripts}/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ["default", "./scripts/count-reporter.mjs"],
+  },
+});
