@@ -1,0 +1,43 @@
+export {
+  type DelegationToken,
+  DelegationTokenSchema,
+  type Subtoken,
+  Subtoken_Kind,
+  SubtokenSchema,
+} from "./gen/messages/delegation_token_pb.js";
+export {
+  type MachineTokenBody,
+  MachineTokenBodySchema,
+  type MachineTokenEnvelope,
+  MachineTokenEnvelopeSchema,
+  MachineTokenType,
+} from "./gen/tokenserver/machine_token_pb.js";
+export {
+  ErrorCode,
+  type LuciMachineToken,
+  LuciMachineTokenSchema,
+  type MachineTokenRequest,
+  MachineTokenRequestSchema,
+  type MachineTokenResponse,
+  MachineTokenResponseSchema,
+  type MintDelegationTokenRequest,
+  MintDelegationTokenRequestSchema,
+  type MintDelegationTokenResponse,
+  MintDelegationTokenResponseSchema,
+  type MintMachineTokenRequest,
+  MintMachineTokenRequestSchema,
+  type MintMachineTokenResponse,
+  MintMachineTokenResponseSchema,
+  type MintProjectTokenRequest,
+  MintProjectTokenRequestSchema,
+  type MintProjectTokenResponse,
+  MintProjectTokenResponseSchema,
+  type MintServiceAccountTokenRequest,
+  MintServiceAccountTokenRequestSchema,
+  type MintServiceAccountTokenResponse,
+  MintServiceAccountTokenResponseSchema,
+  ServiceAccountTokenKind,
+  SignatureAlgorithm,
+  TokenMinter,
+} from "./gen/tokenserver/minter/token_minter_pb.js";
+export { type TokenFile, TokenFileSchema } from "./gen/tokenserver/token_file_pb.js";
