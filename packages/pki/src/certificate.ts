@@ -1,0 +1,123 @@
+import { constructedContextTag, contextTag, DerReader, readInteger, readWholeBytes, TAG } from "./der.js";
+import { type DistinguishedName, readName } from "./distinguished-name.js";
+import { MalformedInput } from "./errors.js";
+import { type CertificateExtensions, readExtensions } from "./extensions.js";
+import { readPublicKey, type SubjectPublicKey } from "./public-key.js";
+import { readSignatureAlgorithm, type SignatureAlgorithm } from "./signature.js";
+import { readTime } from "./time.js";
+
+/** Largest certificate that is read, in bytes. Those of machines have one or two thousand. */
+export const MAX_CERTIFICATE_BYTES: number = 16 * 1024;
+
+/** An X.509 certificate as RFC 5280 §4.1 describes it: read strictly, not yet trusted. */
+export interface Certificate extends CertificateExtensions {
+  readonly der: Uint8Array;
+  /** The signed part. */
+  readonly tbs: Uint8Array;
+  /** 1 to 3. */
+  readonly version: number;
+  /** Not negative. */
+  readonly serial: bigint;
+  /** The serial number, unsigned and big-endian, without leading zero bytes; empty for 0. */
+  readonly serialMagnitude: Uint8Array;
+  readonly issuer: DistinguishedName;
+  readonly subject: DistinguishedName;
+  /** First and last second at which the certificate is valid, unix time. */
+  readonly notBeforeSeconds: number;
+  readonly notAfterSeconds: number;
+  readonly publicKey: SubjectPublicKey;
+  /** undefined when it is none that may sign certificates. */
+  readonly signatureAlgorithm: SignatureAlgorithm | undefined;
+  readonly signature: Uint8Array;
+}
+
+/** Reads one certificate in DER; nothing may follow it. Throws MalformedInput. */
+export function parseCertificate(der: Uint8Array): Certificate {
+  if (der.length > MAX_CERTIFICATE_BYTES)
+    throw new MalformedInput(`certificate: more than ${MAX_CERTIFICATE_BYTES} bytes`);
+  const whole = new DerReader(der);
+  const certificate = whole.enter(TAG.sequence, "certificate");
+  whole.end("certificate");
+  const tbs = certificate.read(TAG.sequence, "certificate");
+  const algorithm = certificate.read(TAG.sequence, "signature algorithm");
+  const signature = readWholeBytes(certificate.read(TAG.bitString, "signature").content, "signature");
+  certificate.end("certificate");
+  const signed = readSigned(new DerReader(tbs.content), algorithm.raw);
+  const signatureAlgorithm = readSignatureAlgorithm(algorithm.content);
+  return { der, tbs: tbs.raw, signatureAlgorithm, signature, ...signed };
+}
+
+/** TBSCertificate, RFC 5280 §4.1.2, field by field. */
+function readSigned(tbs: DerReader, outerAlgorithm: Uint8Array) {
+  const version = readVersion(tbs);
+  const serialContent = tbs.read(TAG.integer, "serial number").content;
+  const serial = readInteger(serialContent, "serial number");
+  if (serial < 0n) throw new MalformedInput("serial number: negative");
+  const innerAlgorithm = tbs.read(TAG.sequence, "signature algorithm").raw;
+  // §4.1.1.2: the algorithm outside is not signed, so it must be the one inside.
+  if (Buffer.compare(innerAlgorithm, outerAlgorithm) !== 0)
+    throw new MalformedInput("signature algorithm: not the signed one");
+  const issuer = readName(tbs, "issuer");
+  const validity = tbs.enter(TAG.sequence, "validity");
+  const notBeforeSeconds = readTime(validity.any("notBefore"), "notBefore");
+  const notAfterSeconds = readTime(validity.any("notAfter"), "notAfter");
+  validity.end("validity");
+  const subject = readName(tbs, "subject");
+  const publicKey = readPublicKey(tbs);
+  const extensions = readExtensions(findExtensions(tbs, version));
+  const serialMagnitude = serialContent[0] === 0 ? serialContent.subarray(1) : serialContent;
+  return {
+    version,
+    serial,
+    serialMagnitude,
+    issuer,
+    subject,
+    notBeforeSeconds,
+    notAfterSeconds,
+    publicKey,
+    ...extensions,
+  };
+}
+
+/** §4.1.2.1: absent means version 1. */
+function readVersion(tbs: DerReader): number {
+  const element = tbs.optional(constructedContextTag(0), "version");
+  if (!element) return 1;
+  const reader = new DerReader(element.content);
+  const number = readInteger(reader.read(TAG.integer, "version").content, "version");
+  reader.end("version");
+  if (number < 0n || number > 2n) throw new MalformedInput("version: unknown");
+  return Number(number) + 1;
+}
+
+/** §4.1.2.8 and §4.1.2.9: unique identifiers from version 2 on, extensions from version 3 on. */
+function findExtensions(tbs: DerReader, version: number): DerReader | undefined {
+  if (version >= 2) {
+    tbs.optional(contextTag(1), "issuer unique identifier");
+    tbs.optional(contextTag(2), "subject unique identifier");
+  }
+  const element = version === 3 ? tbs.optional(constructedContextTag(3), "extensions") : undefined;
+  tbs.end("certificate");
+  if (!element) return undefined;
+  const outer = new DerReader(element.content);
+  const list = outer.enter(TAG.sequence, "extensions");
+  outer.end("extensions");
+  return list;
+}
+
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\r?\n?/;
+
+/**
+ * Reads one certificate in PEM. There is exactly one block, of type CERTIFICATE; text may stand before it, but nothing
+ * after it. Throws MalformedInput.
+ */
+export function parseCertificatePem(text: string): Certificate {
+  const match = BLOCK.exec(text);
+  if (!match) throw new MalformedInput("not a valid PEM certificate");
+  if (match[1] !== "CERTIFICATE") throw new MalformedInput(`PEM block is of type ${match[1]}, expected CERTIFICATE`);
+  if (match.index + match[0].length !== text.length) throw new MalformedInput("something follows the PEM certificate");
+  const base64 = (match[2] ?? "").replace(/[\r\n]/g, "");
+  const der = Buffer.from(base64, "base64");
+  if (der.toString("base64") !== base64) throw new MalformedInput("not valid base64 in the PEM certificate");
+  return parseCertificate(der);
+}

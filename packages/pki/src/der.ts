@@ -1,0 +1,146 @@
+import { MalformedInput } from "./errors.js";
+
+/** Tags of X.690 §8, universal ones by name. */
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** A context-specific tag: `[number]`, primitive or constructed. */
+export const contextTag = (number: number): number => 0x80 | number;
+export const constructedContextTag = (number: number): number => 0xa0 | number;
+
+/** One DER element. Both arrays are views of the input. */
+export interface DerElement {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  /** Header and content. */
+  readonly raw: Uint8Array;
+}
+
+/**
+ * Walks over DER (X.690 §10): definite lengths in their shortest form, single-byte tags. What BER would also allow is
+ * refused, so that there is one way to write each thing. All methods throw MalformedInput.
+ */
+export class DerReader {
+  readonly #bytes: Uint8Array;
+  #position = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get done(): boolean {
+    return this.#position === this.#bytes.length;
+  }
+
+  /** The tag of the next element, or undefined at the end. */
+  get nextTag(): number | undefined {
+    return this.#bytes[this.#position];
+  }
+
+  /** Reads the next element, whatever it is. */
+  any(what: string): DerElement {
+    const start = this.#position;
+    const tag = this.#byte(what);
+    if ((tag & 0x1f) === 0x1f) throw new MalformedInput(`${what}: a tag of more than one byte`);
+    const length = this.#length(what);
+    const begin = this.#position;
+    const end = begin + length;
+    if (end > this.#bytes.length) throw new MalformedInput(`${what}: cut short`);
+    this.#position = end;
+    return { tag, content: this.#bytes.subarray(begin, end), raw: this.#bytes.subarray(start, end) };
+  }
+
+  /** Reads the next element, which must have this tag. */
+  read(tag: number, what: string): DerElement {
+    if (this.nextTag !== tag) throw new MalformedInput(`${what}: missing or of another type`);
+    return this.any(what);
+  }
+
+  /** Reads the next element if it has this tag. */
+  optional(tag: number, what: string): DerElement | undefined {
+    return this.nextTag === tag ? this.any(what) : undefined;
+  }
+
+  /** Opens the next element, which must have this tag, to read what is in it. */
+  enter(tag: number, what: string): DerReader {
+    return new DerReader(this.read(tag, what).content);
+  }
+
+  /** Nothing may follow. */
+  end(what: string): void {
+    if (!this.done) throw new MalformedInput(`${what}: more than expected`);
+  }
+
+  #byte(what: string): number {
+    const byte = this.#bytes[this.#position++];
+    if (byte === undefined) throw new MalformedInput(`${what}: cut short`);
+    return byte;
+  }
+
+  /** X.690 §8.1.3 and §10.1: one byte below 128, else the fewest bytes that hold the number. */
+  #length(what: string): number {
+    const first = this.#byte(what);
+    if (first < 0x80) return first;
+    const count = first & 0x7f;
+    if (count === 0 || count > 4) throw new MalformedInput(`${what}: indefinite or huge length`);
+    let length = 0;
+    for (let i = 0; i < count; i++) length = length * 256 + this.#byte(what);
+    const shortest = length < 0x80 ? 0 : Math.ceil((32 - Math.clz32(length)) / 8);
+    if (count !== shortest) throw new MalformedInput(`${what}: length not in its shortest form`);
+    return length;
+  }
+}
+
+/** X.690 §8.3: an integer in the fewest bytes, of any size and sign. */
+export function readInteger(content: Uint8Array, what: string): bigint {
+  const [first, second] = content;
+  if (first === undefined) throw new MalformedInput(`${what}: an integer without bytes`);
+  if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
+    throw new MalformedInput(`${what}: an integer not in its shortest form`);
+  }
+  const magnitude = BigInt(`0x${Buffer.from(content).toString("hex")}`);
+  return first < 0x80 ? magnitude : magnitude - (1n << BigInt(content.length * 8));
+}
+
+/** X.690 §11.1: 00 or FF. */
+export function readBoolean(content: Uint8Array, what: string): boolean {
+  if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) {
+    throw new MalformedInput(`${what}: a boolean that is neither 00 nor FF`);
+  }
+  return content[0] === 0xff;
+}
+
+/** A bit string that is made of whole bytes. */
+export function readWholeBytes(content: Uint8Array, what: string): Uint8Array {
+  if (content[0] !== 0) throw new MalformedInput(`${what}: a bit string that is not made of whole bytes`);
+  return content.subarray(1);
+}
+
+/** X.690 §8.19: an object identifier in dotted form. */
+export function readOid(content: Uint8Array, what: string): string {
+  const arcs: bigint[] = [];
+  let arc = 0n;
+  let fresh = true;
+  for (const byte of content) {
+    if (fresh && byte === 0x80) throw new MalformedInput(`${what}: an object identifier not in its shortest form`);
+    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    fresh = byte < 0x80;
+    if (!fresh) continue;
+    arcs.push(arc);
+    arc = 0n;
+  }
+  const [first] = arcs;
+  if (first === undefined || !fresh) throw new MalformedInput(`${what}: an object identifier that is cut short`);
+  const root = first < 80n ? first / 40n : 2n;
+  return [root, first - root * 40n, ...arcs.slice(1)].join(".");
+}

@@ -1,0 +1,64 @@
+import { DerReader, readOid, TAG } from "./der.js";
+import { decodeString } from "./der-string.js";
+import { MalformedInput } from "./errors.js";
+
+const COMMON_NAME = "2.5.4.3";
+
+/** Part of a name: its type, and its value as text where it is text, else as hex of the DER. */
+export interface NameAttribute {
+  readonly type: string;
+  readonly value: string;
+}
+
+/** A name as in RFC 5280 §4.1.2.4. */
+export interface DistinguishedName {
+  readonly der: Uint8Array;
+  /** The relative names in order; each is a set of attributes. */
+  readonly relativeNames: readonly (readonly NameAttribute[])[];
+  /** All common names in order. What is in them is up to the CA: control characters too. */
+  readonly commonNames: readonly string[];
+}
+
+/** Reads the next element as a name. Throws MalformedInput. */
+export function readName(reader: DerReader, what: string): DistinguishedName {
+  const { raw, content } = reader.read(TAG.sequence, what);
+  const relative = new DerReader(content);
+  const relativeNames: NameAttribute[][] = [];
+  while (!relative.done) relativeNames.push(readRelativeName(relative.enter(TAG.set, what), what));
+  const commonNames = relativeNames.flat().filter(({ type }) => type === COMMON_NAME);
+  return { der: raw, relativeNames, commonNames: commonNames.map(({ value }) => value) };
+}
+
+function readRelativeName(reader: DerReader, what: string): NameAttribute[] {
+  const attributes: NameAttribute[] = [];
+  while (!reader.done) {
+    const attribute = reader.enter(TAG.sequence, what);
+    const type = readOid(attribute.read(TAG.oid, what).content, what);
+    const element = attribute.any(what);
+    attribute.end(what);
+    const text = decodeString(element, what);
+    if (text === undefined && type === COMMON_NAME) throw new MalformedInput(`${what}: a common name that is not text`);
+    attributes.push({ type, value: text ?? `#${Buffer.from(element.raw).toString("hex")}` });
+  }
+  if (attributes.length === 0) throw new MalformedInput(`${what}: an empty relative name`);
+  return attributes;
+}
+
+/**
+ * Whether two names are the same by RFC 5280 §7.1: the same attributes in the same order, text compared without regard to
+ * its ASN.1 type, to case, and to how many blanks are in a row.
+ */
+export function namesMatch(a: DistinguishedName, b: DistinguishedName): boolean {
+  if (Buffer.compare(a.der, b.der) === 0) return true;
+  return canonical(a) === canonical(b);
+}
+
+/** A name in one spelling; JSON keeps apart what separators in values would blur. */
+function canonical({ relativeNames }: DistinguishedName): string {
+  const attribute = ({ type, value }: NameAttribute) => JSON.stringify([type, fold(value)]);
+  return JSON.stringify(relativeNames.map((attributes) => attributes.map(attribute).toSorted()));
+}
+
+function fold(value: string): string {
+  return value.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ");
+}

@@ -1,0 +1,35 @@
+/** Bytes that are not what they should be. The message says what was malformed, and never repeats the bytes. */
+export class MalformedInput extends Error {
+  override name = "MalformedInput";
+}
+
+/** Why a certificate is not trusted. PROFILE: it breaks one of the checks of {@link CertificateCheckName}. */
+export type CertificateErrorCode =
+  "UNKNOWN_CA" | "CRL_NOT_READY" | "NOT_YET_VALID" | "EXPIRED" | "BAD_SIGNATURE" | "REVOKED" | "PROFILE";
+
+/** The checks of a certificate that LUCI's token server does not make, by name. */
+export type CertificateCheckName =
+  | "issuer_name"
+  | "ca_validity"
+  | "ca_key"
+  | "leaf_is_ca"
+  | "name_constraints"
+  | "critical_extension"
+  | "key_usage"
+  | "extended_key_usage"
+  | "serial_length"
+  | "leaf_key";
+
+/** A certificate that is not trusted. */
+export class CertificateError extends Error {
+  override name = "CertificateError";
+  readonly code: CertificateErrorCode;
+  /** The check that failed, when the code is PROFILE. */
+  readonly policy: CertificateCheckName | undefined;
+
+  constructor(code: CertificateErrorCode, message: string, policy?: CertificateCheckName, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+    this.policy = policy;
+  }
+}

@@ -1,0 +1,69 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { DerReader } from "./der.js";
+import { MalformedInput } from "./errors.js";
+import { publicKeyOf, readPublicKey, type SubjectPublicKey, whyKeyMayNotSign } from "./public-key.js";
+
+const spki = (key: KeyObject) => key.export({ type: "spki", format: "der" });
+const read = (der: Uint8Array) => readPublicKey(new DerReader(der));
+
+/** A key with any numbers in it, as a CA would certify without a look. */
+function rsa(modulus: bigint, exponent: bigint): SubjectPublicKey {
+  const number = (value: bigint) => {
+    const hex = value.toString(16);
+    return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex").toString("base64url");
+  };
+  return read(spki(createPublicKey({ key: { kty: "RSA", n: number(modulus), e: number(exponent) }, format: "jwk" })));
+}
+
+const modulus2048 = 2n ** 2048n - 1942289n;
+
+describe("readPublicKey", () => {
+  it.each([
+    ["RSA", () => generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey],
+    ["P-256", () => generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey],
+    ["P-384", () => generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey],
+    ["Ed25519", () => generateKeyPairSync("ed25519").publicKey],
+  ])("reads a %s key that node imports as the same key", (_, make) => {
+    const key = make();
+    expect(publicKeyOf(read(spki(key))).equals(key)).toBe(true);
+    expect(whyKeyMayNotSign(read(spki(key)))).toBeUndefined();
+  });
+
+  it.each([
+    ["P-521", () => generateKeyPairSync("ec", { namedCurve: "P-521" }).publicKey],
+    ["X25519", () => generateKeyPairSync("x25519").publicKey],
+    ["RSA for PSS alone", () => generateKeyPairSync("rsa-pss", { modulusLength: 2048 }).publicKey],
+  ])("reads %s as a key of another kind, which may not sign", (_, make) => {
+    const key = read(spki(make()));
+    expect(key.kind).toBe("other");
+    expect(whyKeyMayNotSign(key)).toMatch(/unsupported kind/);
+    expect(() => publicKeyOf(key)).toThrow(MalformedInput);
+  });
+
+  it("refuses a point that is not on its curve when it is imported", () => {
+    const der = Buffer.from(spki(generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey));
+    der[der.length - 1] = (der[der.length - 1] ?? 0) ^ 1;
+    expect(() => publicKeyOf(read(der))).toThrow(MalformedInput);
+  });
+});
+
+describe("whyKeyMayNotSign", () => {
+  it.each([
+    ["exponent 1, with which anybody can sign", rsa(modulus2048, 1n), /exponent/],
+    ["exponent 3", rsa(modulus2048, 3n), /exponent/],
+    ["exponent 65535", rsa(modulus2048, 65535n), /exponent/],
+    ["an even exponent", rsa(modulus2048, 65538n), /exponent/],
+    ["2047 bits", rsa(2n ** 2046n + 1n, 65537n), /2047 bits/],
+    ["8193 bits", rsa(2n ** 8192n + 1n, 65537n), /8193 bits/],
+    ["16384 bits", rsa(2n ** 16383n + 1n, 65537n), /16384 bits/],
+  ])("refuses %s", (_, key, reason) => {
+    expect(whyKeyMayNotSign(key)).toMatch(reason);
+  });
+
+  it("allows 2048 and 8192 bits, and larger odd exponents", () => {
+    for (const key of [rsa(modulus2048, 65537n), rsa(2n ** 8191n + 1n, 65537n), rsa(modulus2048, 2n ** 32n + 15n)]) {
+      expect(whyKeyMayNotSign(key)).toBeUndefined();
+    }
+  });
+});
