@@ -1,0 +1,46 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { ErrorCode } from "@tokens/api";
+
+/** The header that names a refusal in the server's log. */
+export const REFERENCE_HEADER = "X-Tokens-Reference";
+
+/**
+ * No, and repeating will not help. The message is for the caller and says little; the detail is for the log and says
+ * exactly what was wrong, without tokens, keys or certificates in it.
+ */
+export class Refusal extends Error {
+  override name = "Refusal";
+  readonly detail: string;
+  /** The answer as an RPC error, where the RPC has no error code of its own. */
+  readonly code: Code;
+  /** The answer within a MintMachineTokenResponse, which then travels as a success. */
+  readonly errorCode: ErrorCode | undefined;
+
+  constructor(code: Code, errorCode: ErrorCode | undefined, message: string, detail: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+    this.errorCode = errorCode;
+    this.detail = detail;
+  }
+}
+
+/** A refusal that ends the RPC with an error. */
+export function refuseCall(code: Code, message: string, detail: string = message, cause?: unknown): Refusal {
+  return new Refusal(code, undefined, message, detail, cause);
+}
+
+/** A refusal that MintMachineToken reports in its response. */
+export function refuseToken(errorCode: ErrorCode, message: string, detail: string = message, cause?: unknown): Refusal {
+  return new Refusal(Code.FailedPrecondition, errorCode, message, detail, cause);
+}
+
+/** What the caller sees of an error: a refusal's own words, and nothing of a bug or an outage. */
+export function renderError(error: unknown, referenceId: string): ConnectError {
+  const metadata = { [REFERENCE_HEADER]: referenceId };
+  if (error instanceof Refusal) return new ConnectError(error.message, error.code, metadata);
+  if (error instanceof ConnectError) {
+    error.metadata.set(REFERENCE_HEADER, referenceId);
+    return error;
+  }
+  return new ConnectError("internal error", Code.Internal, metadata);
+}

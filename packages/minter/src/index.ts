@@ -1,0 +1,12 @@
+export type { CaPolicy, DomainRule, TrustedCa } from "./certificate-authorities/ca-policy.js";
+export type { RevocationList, RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
+export { type ImportedCaPolicy, PolicyError, readCaPolicy } from "./certificate-authorities/read-ca-policy.js";
+export { REFERENCE_HEADER } from "./errors.js";
+export { localSigner } from "./keys/local-signer.js";
+export type { Signer } from "./keys/signer.js";
+export { openSigningKey, SigningKeyError } from "./keys/signing-key-file.js";
+export type { Logger } from "./log.js";
+export { readPolicyFolder } from "./policies/read-policy-folder.js";
+export { peerAddressKey } from "./rpc/peer.js";
+export { createTokenServer, type TokenServer, type TokenServerParts } from "./token-server.js";
+export type { PublicDocuments, ServerIdentity } from "./trust/public-documents.js";

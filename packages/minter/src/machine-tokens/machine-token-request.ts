@@ -1,0 +1,105 @@
+import { verify } from "node:crypto";
+import { fromBinary } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import {
+  ErrorCode,
+  type MachineTokenRequest,
+  MachineTokenRequestSchema,
+  MachineTokenType,
+  type MintMachineTokenRequest,
+  SignatureAlgorithm,
+} from "@tokens/api";
+import { type Certificate, parseCertificate, publicKeyOf, whyKeyMayNotSign } from "@tokens/pki";
+import { refuseCall, refuseToken } from "../errors.js";
+import { checkStrictFields } from "../rpc/strict-fields.js";
+
+/** How far a machine's clock may be off, in nanoseconds: ten minutes either way, ends included. */
+const MAX_CLOCK_DIFFERENCE_NS = 600n * 1_000_000_000n;
+
+/** Seconds of 0001-01-01T00:00:00Z, which stands for "no time at all" in LUCI's code. */
+const YEAR_1_SECONDS = -62135596800n;
+
+/** A request whose sender holds the private key of the certificate in it. */
+export interface ProvenRequest {
+  readonly certificate: Certificate;
+  readonly request: MachineTokenRequest;
+}
+
+/**
+ * Reads a machine's request and proves that its sender holds the certificate's private key: the first eight checks of
+ * MintMachineToken, cheapest first. Throws a Refusal.
+ */
+export function proveRequest(call: MintMachineTokenRequest, nowMs: number): ProvenRequest {
+  const request = readRequest(call.serializedTokenRequest);
+  requireTokenType(request.tokenType);
+  requireFresh(request, nowMs);
+  const certificate = readCertificate(request.certificate);
+  requireAlgorithm(request.signatureAlgorithm);
+  requireSignature(call, certificate);
+  return { certificate, request };
+}
+
+function readRequest(bytes: Uint8Array): MachineTokenRequest {
+  if (bytes.length === 0) throw refuseCall(Code.InvalidArgument, "empty request");
+  try {
+    checkStrictFields(MachineTokenRequestSchema, bytes);
+    return fromBinary(MachineTokenRequestSchema, bytes);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "unreadable";
+    throw refuseCall(Code.InvalidArgument, "failed to unmarshal TokenRequest", why, error);
+  }
+}
+
+function requireTokenType(type: MachineTokenType): void {
+  if (type === MachineTokenType.LUCI_MACHINE_TOKEN) return;
+  const name = MachineTokenType[type] ?? String(type);
+  throw refuseToken(ErrorCode.UNSUPPORTED_TOKEN_TYPE, `token_type ${name} is not supported`);
+}
+
+/** Integers all the way: a number that is not one would make every comparison false, and the request fresh. */
+function requireFresh({ issuedAt }: MachineTokenRequest, nowMs: number): void {
+  const seconds = issuedAt?.seconds ?? 0n;
+  const nanos = issuedAt?.nanos ?? 0;
+  if (seconds === YEAR_1_SECONDS && nanos === 0) throw refuseToken(ErrorCode.BAD_TIMESTAMP, "issued_at is required");
+  if (nanos < 0 || nanos > 999_999_999) {
+    throw refuseToken(ErrorCode.BAD_TIMESTAMP, "issued_at has nanoseconds outside of 0 to 999999999");
+  }
+  const difference = seconds * 1_000_000_000n + BigInt(nanos) - BigInt(Math.floor(nowMs * 1000)) * 1000n;
+  if (difference > MAX_CLOCK_DIFFERENCE_NS || difference < -MAX_CLOCK_DIFFERENCE_NS) {
+    const detail = `issued_at is ${difference / 1_000_000n} ms off the server's clock`;
+    const message = "issued_at timestamp is not within the acceptable range (10 minutes), check your clock";
+    throw refuseToken(ErrorCode.BAD_TIMESTAMP, message, detail);
+  }
+}
+
+function readCertificate(der: Uint8Array): Certificate {
+  try {
+    return parseCertificate(der);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "unreadable";
+    const message = "failed to parse the certificate (expecting x509 cert DER)";
+    throw refuseToken(ErrorCode.BAD_CERTIFICATE_FORMAT, message, why, error);
+  }
+}
+
+function requireAlgorithm(algorithm: SignatureAlgorithm): void {
+  if (algorithm === SignatureAlgorithm.SHA256_RSA_ALGO) return;
+  const name = SignatureAlgorithm[algorithm] ?? String(algorithm);
+  throw refuseToken(ErrorCode.UNSUPPORTED_SIGNATURE, `signature_algorithm ${name} is not supported`);
+}
+
+/** The machine chose its key: one that anybody can sign for (a public exponent of 1, say) must not get this far. */
+function requireSignature(call: MintMachineTokenRequest, { publicKey }: Certificate): void {
+  const reason =
+    publicKey.kind === "rsa"
+      ? whyKeyMayNotSign(publicKey)
+      : `signature_algorithm does not fit a key of kind ${publicKey.kind}`;
+  if (reason !== undefined) throw badSignature(reason);
+  if (!verify("sha256", call.serializedTokenRequest, publicKeyOf(publicKey), call.signature)) {
+    throw badSignature("it was not made with the key of the certificate");
+  }
+}
+
+function badSignature(reason: string): Error {
+  return refuseToken(ErrorCode.BAD_SIGNATURE, `signature verification failed - ${reason}`);
+}

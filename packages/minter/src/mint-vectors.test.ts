@@ -1,0 +1,112 @@
+import { createPrivateKey } from "node:crypto";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { ErrorCode, MintMachineTokenRequestSchema, MintMachineTokenResponseSchema, TokenMinter } from "@tokens/api";
+import { expect, it } from "vitest";
+import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
+import { createTokenServer, localSigner, readCaPolicy, type RevocationLists } from "./index.js";
+
+interface MintCase {
+  name: string;
+  clock: string;
+  server?: "empty" | "removed-ca-back";
+  request_hex: string;
+  luci: { grpc_code: number; error_code?: string; response_hex?: string };
+}
+
+interface MintVectors {
+  server: { app_id: string; key_id: string; service_account: string; service_version: string };
+  cases: MintCase[];
+}
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** The fleet CA's list revokes two serials; the list of the not-ready CA was never fetched. */
+const revocations: RevocationLists = {
+  find: (ca) => (ca === "Example Fleet CA" ? { has: (serial) => serial === 0x5150n || serial === 0x7777n } : undefined),
+};
+
+async function policyOf(server: MintCase["server"]) {
+  const files = { empty: undefined, "removed-ca-back": "tokenserver.before.cfg", usual: "tokenserver.cfg" };
+  const file = files[server ?? "usual"];
+  const text = file === undefined ? "" : readVector(`mint-request/${file}`).toString("utf8");
+  const { policy } = await readCaPolicy(text, (path) => Promise.resolve(readVector(`pki/${path}`).toString("utf8")));
+  return policy;
+}
+
+async function clientFor({ server, clock }: MintCase, vectors: MintVectors) {
+  const key = createPrivateKey(readVector("pki/keys/signing.key.pem"));
+  const certificate = readVector("pki/signing.cert.pem").toString("utf8");
+  const tokenServer = createTokenServer({
+    appId: vectors.server.app_id,
+    serviceAccount: vectors.server.service_account,
+    serviceVersion: vectors.server.service_version,
+    policy: await policyOf(server),
+    signer: localSigner(key, certificate, vectors.server.key_id),
+    revocations,
+    log: silent,
+    clock: () => Date.parse(clock.replace(/(\.\d{3})\d*Z$/, "$1Z")),
+  });
+  const transport = createRouterTransport(tokenServer.routes, { router: tokenServer.routerOptions });
+  return createClient(TokenMinter, transport);
+}
+
+/** What ours answers where LUCI's server mints, or says something else. Each is stricter, and why. */
+const differences: Record<string, [answer: string, reason: string]> = {
+  "cn-leading-dot": ["BAD_TOKEN_ARGUMENTS", "a label is 1 to 63 letters, digits, '-' and '_'"],
+  "cn-double-dot": ["BAD_TOKEN_ARGUMENTS", "an empty label"],
+  "cn-space": ["BAD_TOKEN_ARGUMENTS", "a blank in a name: every checker refuses the token"],
+  "cn-unicode": ["BAD_TOKEN_ARGUMENTS", "a letter outside ASCII: every checker refuses the token"],
+  "cn-teletex": ["BAD_TOKEN_ARGUMENTS", "a letter outside ASCII: every checker refuses the token"],
+  "cn-at": ["BAD_TOKEN_ARGUMENTS", "an at sign in a name"],
+  "cn-newline": ["BAD_TOKEN_ARGUMENTS", "a line feed in a name: every checker refuses the token"],
+  "cn-nul": ["BAD_TOKEN_ARGUMENTS", "a NUL in a name: every checker refuses the token"],
+  "cn-slash": ["BAD_TOKEN_ARGUMENTS", "a slash in a name: every checker refuses the token"],
+  "cn-wildcard": ["BAD_TOKEN_ARGUMENTS", "a wildcard is no machine: every checker refuses the token"],
+  "cn-kelvin-sign": ["BAD_TOKEN_ARGUMENTS", "it would become the token of another machine, host-k…"],
+  "cn-long": ["BAD_TOKEN_ARGUMENTS", "a name of more than 253 characters"],
+  "cn-two": ["BAD_TOKEN_ARGUMENTS", "readers disagree on which of two common names counts"],
+  "domain-eternal": ["BAD_TOKEN_ARGUMENTS", "a lifetime above a day mints nothing"],
+  "domain-empty-config": ["BAD_TOKEN_ARGUMENTS", "a name with a dot at its end"],
+  "serial-21-octets": ["UNTRUSTED_CERTIFICATE", "RFC 5280 allows 20 octets"],
+  "ca-expired": ["UNTRUSTED_CERTIFICATE", "the CA certificate has expired"],
+  "ca-path-len": ["UNTRUSTED_CERTIFICATE", "a machine's certificate is not one of a CA"],
+  "ca-constrained": ["UNTRUSTED_CERTIFICATE", "name constraints are kept"],
+  "issuer-other-organization": ["UNTRUSTED_CERTIFICATE", "the whole name of the issuer counts"],
+  "usage-cert-sign": ["UNTRUSTED_CERTIFICATE", "the key is not meant for signing requests"],
+  "critical-extension": ["UNTRUSTED_CERTIFICATE", "an unknown critical extension must not be skipped"],
+  "key-1024": ["BAD_SIGNATURE", "RSA keys have 2048 to 8192 bits"],
+  "issued-nanos-2e9": ["BAD_TIMESTAMP", "nanoseconds are 0 to 999,999,999"],
+  "request-certificate-twice": ["InvalidArgument", "readers disagree on which of two values counts"],
+  "request-issued-at-merged": ["InvalidArgument", "a singular field is there once"],
+  "request-issued-at-twice": ["InvalidArgument", "readers disagree on which of two values counts"],
+  "request-type-twice": ["InvalidArgument", "readers disagree on which of two values counts"],
+  "request-type-64-bit": ["InvalidArgument", "a number that does not fit is not cut"],
+};
+
+describeWithVectors("MintMachineToken answers as LUCI's server", () => {
+  const vectors = readJsonVector<MintVectors>("mint-request/cases.json");
+
+  it.each(vectors.cases)("$name", async (mintCase) => {
+    const minter = await clientFor(mintCase, vectors);
+    const request = fromBinary(MintMachineTokenRequestSchema, Buffer.from(mintCase.request_hex, "hex"));
+    const answer = await minter.mintMachineToken(request).catch((error: unknown) => ConnectError.from(error));
+    const said = answer instanceof ConnectError ? Code[answer.code] : ErrorCode[answer.errorCode];
+    const { luci } = mintCase;
+    const luciSaid = luci.grpc_code === 0 ? luci.error_code : Code[luci.grpc_code];
+    expect(said).toBe(differences[mintCase.name]?.[0] ?? luciSaid);
+    const bytes =
+      answer instanceof ConnectError
+        ? ""
+        : Buffer.from(toBinary(MintMachineTokenResponseSchema, answer)).toString("hex");
+    const expectedBytes = said === "SUCCESS" ? luci.response_hex : bytes;
+    expect(bytes).toBe(expectedBytes);
+  });
+
+  it("lists no difference that is none", () => {
+    const same = vectors.cases.filter(
+      ({ name, luci }) => differences[name]?.[0] === (luci.error_code ?? Code[luci.grpc_code]),
+    );
+    expect(same.map(({ name }) => name)).toEqual([]);
+  });
+});

@@ -1,0 +1,58 @@
+import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { TokenMinter } from "@tokens/api";
+import { describe, expect, it } from "vitest";
+import { REFERENCE_HEADER, refuseCall } from "../errors.js";
+import { answerErrors } from "./answer-errors.js";
+
+type Entry = [level: string, fields: Record<string, unknown>, message: string];
+
+async function callThatThrows(thrown: unknown): Promise<{ error: ConnectError; entries: Entry[] }> {
+  const entries: Entry[] = [];
+  const logger = (level: string) => (fields: Record<string, unknown>, message: string) => {
+    entries.push([level, fields, message]);
+  };
+  const log = { info: logger("info"), warn: logger("warn"), error: logger("error") };
+  const transport = createRouterTransport(
+    ({ rpc }) =>
+      void rpc(TokenMinter.method.mintMachineToken, () => {
+        throw thrown;
+      }),
+    { router: { interceptors: [answerErrors(log)] } },
+  );
+  const error = await createClient(TokenMinter, transport)
+    .mintMachineToken({})
+    .then(() => Promise.reject(new Error("it answered")), ConnectError.from);
+  return { error, entries };
+}
+
+describe("answerErrors", () => {
+  it("shows a refusal's words to the caller, and its detail to the log alone", async () => {
+    const { error, entries } = await callThatThrows(refuseCall(Code.InvalidArgument, "empty request", "the detail"));
+    expect(error.code).toBe(Code.InvalidArgument);
+    expect(error.rawMessage).toBe("empty request");
+    expect(entries).toMatchObject([["warn", { detail: "the detail", code: "InvalidArgument" }, "call refused"]]);
+  });
+
+  it("gives each refusal a reference id of its own, the same in the answer and in the log", async () => {
+    const first = await callThatThrows(refuseCall(Code.InvalidArgument, "no"));
+    const second = await callThatThrows(refuseCall(Code.InvalidArgument, "no"));
+    const id = first.error.metadata.get(REFERENCE_HEADER);
+    expect(id).toMatch(/^[0-9a-f]{16}$/);
+    expect(first.entries[0]?.[1]["referenceId"]).toBe(id);
+    expect(second.error.metadata.get(REFERENCE_HEADER)).not.toBe(id);
+  });
+
+  it("says nothing about a bug to the caller, and everything to the log", async () => {
+    const bug = new Error("secret path /etc/x");
+    const { error, entries } = await callThatThrows(bug);
+    expect(error.code).toBe(Code.Internal);
+    expect(error.rawMessage).toBe("internal error");
+    expect(entries).toMatchObject([["error", { err: bug }, "call failed"]]);
+  });
+
+  it("passes an RPC error on as it is, with a reference id", async () => {
+    const { error } = await callThatThrows(new ConnectError("later", Code.Unavailable));
+    expect(error.code).toBe(Code.Unavailable);
+    expect(error.metadata.get(REFERENCE_HEADER)).toMatch(/^[0-9a-f]{16}$/);
+  });
+});

@@ -1,0 +1,66 @@
+import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
+import { TokenMinter } from "@tokens/api";
+import { isIdentity } from "@tokens/machine-auth";
+import type { CaPolicy } from "./certificate-authorities/ca-policy.js";
+import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
+import type { Signer } from "./keys/signer.js";
+import type { Logger } from "./log.js";
+import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
+import { answerErrors } from "./rpc/answer-errors.js";
+import { clampDeadline } from "./rpc/clamp-deadline.js";
+import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
+import { type PublicDocuments, publicDocuments, type ServerIdentity } from "./trust/public-documents.js";
+
+/** What a token server is made of. */
+export interface TokenServerParts extends ServerIdentity {
+  readonly policy: CaPolicy;
+  readonly signer: Signer;
+  readonly log: Logger;
+  /** The revocation lists in force; without them a CA that has a `crlUrl` is not trusted. */
+  readonly revocations?: RevocationLists;
+  /** Unix milliseconds. */
+  readonly clock?: () => number;
+}
+
+/** A token server without its sockets: RPCs for any Connect adapter, and documents for any web server. */
+export interface TokenServer {
+  /** Registers the RPCs. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** How an adapter must run them: limits, and how errors are answered. */
+  readonly routerOptions: ConnectRouterOptions;
+  readonly documents: PublicDocuments;
+}
+
+const noRevocationLists: RevocationLists = { find: () => undefined };
+
+/** Puts a token server together. Throws a TypeError for a service account that no verifier would accept. */
+export function createTokenServer(parts: TokenServerParts): TokenServer {
+  const { policy, signer, log, serviceAccount, serviceVersion, revocations = noRevocationLists } = parts;
+  const clock = parts.clock ?? Date.now;
+  if (!isIdentity(`user:${serviceAccount}`)) {
+    throw new TypeError(`the service account ${JSON.stringify(serviceAccount)} is not an e-mail address`);
+  }
+  const mintMachineToken = machineTokenRpc({
+    checkCertificate: (certificate, nowSeconds) =>
+      checkMachineCertificate(certificate, policy, revocations, nowSeconds),
+    signer,
+    serviceAccount,
+    serviceVersion,
+    log,
+    clock,
+  });
+  return {
+    routes: (router) => {
+      router.service(TokenMinter, {});
+      router.rpc(TokenMinter.method.mintMachineToken, mintMachineToken, {
+        readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
+      });
+    },
+    routerOptions: {
+      acceptCompression: [],
+      readMaxBytes: MAX_REQUEST_BYTES,
+      interceptors: [answerErrors(log), clampDeadline(MAX_CALL_MS)],
+    },
+    documents: publicDocuments(parts, signer, clock),
+  };
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import type { Signer } from "../keys/signer.js";
+import { publicDocuments } from "./public-documents.js";
+
+const signer: Signer = { keyId: "k1", certificatePem: "PEM\n", sign: () => Promise.resolve(new Uint8Array()) };
+const identity = { appId: "app", serviceAccount: "tokens@example.com", serviceVersion: "app/1.2" };
+
+function read(path: string, who = identity): string {
+  const render = publicDocuments(who, signer, () => 1_700_000_000_123.9).get(path);
+  if (!render) throw new Error(`no document at ${path}`);
+  return render();
+}
+
+describe("publicDocuments", () => {
+  it("publishes the signing certificates in LUCI's JSON, the time in whole microseconds", () => {
+    expect(read("/auth/api/v1/server/certificates")).toBe(
+      '{"app_id":"app","service_account_name":"tokens@example.com",' +
+        '"certificates":[{"key_name":"k1","x509_certificate_pem":"PEM\\n"}],"timestamp":1700000000123000}\n',
+    );
+  });
+
+  it("says what server this is", () => {
+    expect(JSON.parse(read("/auth/api/v1/server/info"))).toEqual({
+      app_id: "app",
+      app_runtime: "node",
+      app_version: "1.2",
+      service_account_name: "tokens@example.com",
+    });
+  });
+
+  it("takes a version that does not name the app as it is", () => {
+    const info = JSON.parse(read("/auth/api/v1/server/info", { ...identity, serviceVersion: "v7" })) as object;
+    expect(info).toMatchObject({ app_version: "v7" });
+  });
+
+  it("has no OAuth client", () => {
+    expect(read("/auth/api/v1/server/client_id")).toBe('{"client_id":""}\n');
+  });
+});

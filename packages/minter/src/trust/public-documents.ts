@@ -1,0 +1,42 @@
+import type { Signer } from "../keys/signer.js";
+
+/** Who the server says it is. */
+export interface ServerIdentity {
+  readonly appId: string;
+  readonly serviceAccount: string;
+  /** "<app id>/<version>", as responses call it. */
+  readonly serviceVersion: string;
+}
+
+/** The documents that anybody may read, by path; each call renders one anew. */
+export type PublicDocuments = ReadonlyMap<string, () => string>;
+
+/** LUCI's three JSON documents: the certificates of the signing keys, what server this is, and its OAuth client. */
+export function publicDocuments(identity: ServerIdentity, signer: Signer, clock: () => number): PublicDocuments {
+  const base = "/auth/api/v1/server";
+  return new Map([
+    [`${base}/certificates`, () => json(certificates(identity, signer, clock()))],
+    [`${base}/info`, () => json(info(identity))],
+    [`${base}/client_id`, () => json({ client_id: "" })],
+  ]);
+}
+
+/** The timestamp is a JSON integer of microseconds: Go's reader refuses a string or a fraction. */
+function certificates({ appId, serviceAccount }: ServerIdentity, signer: Signer, nowMs: number): object {
+  return {
+    app_id: appId,
+    service_account_name: serviceAccount,
+    certificates: [{ key_name: signer.keyId, x509_certificate_pem: signer.certificatePem }],
+    timestamp: Math.floor(nowMs) * 1000,
+  };
+}
+
+function info({ appId, serviceAccount, serviceVersion }: ServerIdentity): object {
+  const prefix = `${appId}/`;
+  const version = serviceVersion.startsWith(prefix) ? serviceVersion.slice(prefix.length) : serviceVersion;
+  return { app_id: appId, app_runtime: "node", app_version: version, service_account_name: serviceAccount };
+}
+
+function json(document: object): string {
+  return `${JSON.stringify(document)}\n`;
+}
