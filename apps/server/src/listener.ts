@@ -1,0 +1,169 @@
+import { createServer as createHttp1Server, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createSecureServer,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import type { Address } from "./address.js";
+
+/** Answers a request of either HTTP version. */
+export type Handler = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+) => void;
+
+/** A port that is open. */
+export interface Listener {
+  /** The port in use; 0 for a Unix socket. */
+  readonly port: number;
+  /** Stops accepting, lets what is in flight finish for at most this long, then cuts off the rest. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Certificate and key in PEM. */
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** All headers of a request together, in bytes. */
+const MAX_HEADER_BYTES = 16 * 1024;
+/** A client that has not said what it wants after this long is cut off, in milliseconds. */
+const FIRST_BYTES_MS = 10_000;
+const HEADERS_MS = 15_000;
+const REQUEST_MS = 30_000;
+
+const http1Options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS };
+const http2Options = { settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: 100 } };
+
+/** What an HTTP/2 client sends before anything else begins with these three bytes, and no HTTP/1.1 request does. */
+const HTTP2_PREFACE = "PRI";
+
+/** Opens a port that speaks HTTP/1.1 and HTTP/2: by what a client sends first without TLS, by ALPN with it. */
+export async function listen(handler: Handler, address: Address, tls?: TlsFiles): Promise<Listener> {
+  const open = tls ? secureServer(handler, tls) : plainServer(handler);
+  const sockets = new Set<Socket>();
+  open.server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    open.server.once("error", reject);
+    open.server.listen(address, resolve);
+  });
+  const bound = open.server.address();
+  return {
+    port: typeof bound === "object" ? (bound?.port ?? 0) : 0,
+    stop: (graceMs) => drain(open, sockets, graceMs),
+  };
+}
+
+interface OpenServer {
+  readonly server: NetServer;
+  /** Ends connections on which nothing is in flight. */
+  closeIdle(): void;
+}
+
+async function drain(open: OpenServer, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  open.server.close();
+  const deadline = performance.now() + graceMs;
+  while (sockets.size > 0 && performance.now() < deadline) {
+    open.closeIdle();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (const socket of sockets) socket.destroy();
+}
+
+/** Sessions close once their streams are done. */
+function trackSessions(server: Http2Server): () => void {
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+  });
+  return () => {
+    for (const session of sessions) if (!session.closed) session.close();
+  };
+}
+
+function plainServer(handler: Handler): OpenServer {
+  const http1 = createHttp1Server(http1Options, handler);
+  const http2 = createHttp2Server(http2Options, handler);
+  const closeSessions = trackSessions(http2);
+  // It never listens itself. Without this event it would neither time slow requests out nor know which are idle.
+  http1.emit("listening");
+  const undecided = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    undecided.add(socket);
+    socket.on("close", () => undecided.delete(socket));
+    sniff(socket, (speaksHttp2) => {
+      undecided.delete(socket);
+      (speaksHttp2 ? http2 : http1).emit("connection", socket);
+    });
+  });
+  server.on("close", () => stopTimers(http1));
+  return {
+    server,
+    closeIdle: () => {
+      for (const socket of undecided) socket.destroy();
+      http1.closeIdleConnections();
+      closeSessions();
+    },
+  };
+}
+
+/** A server that does not listen cannot be closed, but its timers stop all the same. */
+function stopTimers(http1: Server): void {
+  http1.close(() => undefined);
+}
+
+/** Waits for the first bytes, puts them back, and says whether they begin an HTTP/2 connection. */
+function sniff(socket: Socket, decide: (speaksHttp2: boolean) => void): void {
+  let first = Buffer.alloc(0);
+  const cutOff = () => socket.destroy();
+  const read = (chunk: Buffer): void => {
+    first = Buffer.concat([first, chunk]);
+    const start = first.toString("latin1", 0, HTTP2_PREFACE.length);
+    if (start.length < HTTP2_PREFACE.length && HTTP2_PREFACE.startsWith(start)) return;
+    socket.off("data", read).off("error", cutOff).off("timeout", cutOff).setTimeout(0);
+    const speaksHttp2 = start === HTTP2_PREFACE;
+    // HTTP/2 takes what is buffered a tick later, and a flowing socket would have dropped it by then. HTTP/1.1 must find
+    // it flowing: it never resumes what somebody else has paused.
+    if (speaksHttp2) socket.pause();
+    socket.unshift(first);
+    decide(speaksHttp2);
+  };
+  socket.on("data", read).on("error", cutOff).on("timeout", cutOff).setTimeout(FIRST_BYTES_MS);
+}
+
+function secureServer(handler: Handler, tls: TlsFiles): OpenServer {
+  const server = createSecureServer({ ...http1Options, ...http2Options, ...tls, allowHTTP1: true }, handler);
+  const closeSessions = trackSessions(server);
+  const active = new Map<Socket, number>();
+  const count = (socket: Socket, step: number) => active.set(socket, (active.get(socket) ?? 0) + step);
+  server.on(
+    "request",
+    (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => {
+      if (request.httpVersionMajor !== 1) return;
+      const { socket } = request;
+      count(socket, 1);
+      response.once("close", () => count(socket, -1));
+    },
+  );
+  server.on("secureConnection", (socket) => {
+    if (socket.alpnProtocol === "h2") return;
+    count(socket, 0);
+    socket.on("close", () => active.delete(socket));
+  });
+  return {
+    server,
+    closeIdle: () => {
+      for (const [socket, requests] of active) if (requests === 0) socket.destroy();
+      closeSessions();
+    },
+  };
+}

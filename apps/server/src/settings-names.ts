@@ -1,0 +1,32 @@
+/** Name of a setting: its flag without dashes, its key in a settings file. */
+export type SettingName =
+  | "config"
+  | "data"
+  | "listen"
+  | "admin-listen"
+  | "app-id"
+  | "service-account"
+  | "service-version"
+  | "tls-cert"
+  | "tls-key";
+
+/** Each setting, what it takes and what it means. */
+export const SETTINGS: Record<SettingName, readonly [value: string, meaning: string]> = {
+  config: ["DIR", "folder with tokenserver.cfg and the CA certificates that it names"],
+  data: ["DIR", "folder for what the server keeps; made if it is not there"],
+  listen: ["HOST:PORT", "address for machines and backends (default 127.0.0.1:8080); port 0 takes a free one"],
+  "admin-listen": [
+    "ADDRESS",
+    "address for administrators: unix:PATH or a loopback HOST:PORT (default unix:DATA/admin.sock)",
+  ],
+  "app-id": ["ID", "whose configuration this is (default tokens)"],
+  "service-account": ["EMAIL", "who the tokens say issued them (default tokens@localhost)"],
+  "service-version": ["TEXT", "what responses call the version (default ID/VERSION)"],
+  "tls-cert": ["FILE", "certificate chain in PEM; serves TLS"],
+  "tls-key": ["FILE", "private key of --tls-cert in PEM"],
+};
+
+/** The environment variable of a setting. */
+export function environmentName(name: SettingName): string {
+  return `TOKENS_${name.toUpperCase().replaceAll("-", "_")}`;
+}

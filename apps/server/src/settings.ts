@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { UsageError } from "./exit-code.js";
+import { environmentName, SETTINGS, type SettingName } from "./settings-names.js";
+
+const path = z.string().min(1);
+
+// Not exported: its inferred type is the interface below.
+const schema = z
+  .strictObject({
+    config: path,
+    data: path,
+    listen: z.string().default("127.0.0.1:8080"),
+    "admin-listen": z.string().optional(),
+    "app-id": z
+      .string()
+      .regex(/^[0-9a-zA-Z_:.-]+$/, "must be letters, digits, '_', '-', '.' and ':'")
+      .default("tokens"),
+    "service-account": z
+      .string()
+      .regex(/^[0-9a-zA-Z_.+%-]+@[0-9a-zA-Z_.-]+$/, "must be an e-mail address")
+      .default("tokens@localhost"),
+    "service-version": z.string().min(1).optional(),
+    "tls-cert": path.optional(),
+    "tls-key": path.optional(),
+  })
+  .refine((settings) => (settings["tls-cert"] === undefined) === (settings["tls-key"] === undefined), {
+    error: "tls-cert and tls-key need each other",
+  });
+
+/** How this process runs. */
+export type Settings = z.output<typeof schema>;
+
+/**
+ * Puts the settings together: a flag beats the environment, which beats the settings file, which beats the default.
+ * Throws a UsageError that names what is wrong.
+ */
+export function readSettings(
+  flags: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
+  file: string | undefined,
+): Settings {
+  const given: Record<string, unknown> = file === undefined ? {} : readSettingsFile(file);
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    const value = flags[name] ?? environment[environmentName(name)];
+    if (value !== undefined) given[name] = value;
+  }
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw new UsageError(result.error.issues.map(describeIssue).join("\n"));
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return `no such setting: ${issue.keys.join(", ")}`;
+  const name = issue.path.join(".");
+  if (name === "") return issue.message;
+  const missing = issue.code === "invalid_type" && issue.message.endsWith("received undefined");
+  const ways = `--${name}, ${environmentName(name as SettingName)} or ${name} in the settings file`;
+  return missing ? `${name} is missing: set ${ways}` : `${name}: ${issue.message} (${ways})`;
+}
+
+function readSettingsFile(file: string): Record<string, unknown> {
+  try {
+    const document: unknown = parseYaml(readFileSync(file, "utf8")) ?? {};
+    if (typeof document !== "object" || Array.isArray(document)) throw new Error("it is not a list of settings");
+    return { ...document };
+  } catch (error) {
+    throw new UsageError(`the settings file ${file} cannot be used: ${(error as Error).message}`, { cause: error });
+  }
+}
