@@ -1,0 +1,33 @@
+import type { MachineKey } from "./machine-key.js";
+import { signedMintRequest } from "./machine-token-request.js";
+import { type MintedMachineToken, readMintResponse } from "./mint-response.js";
+import { postUnary } from "./post-unary.js";
+import { retry, type RetryBudget } from "./retry.js";
+
+export { MachineKeyError, MintError, type MintErrorCode, type MintErrorDetails } from "./errors.js";
+export { loadMachineKey, type MachineKey } from "./machine-key.js";
+export type { MintedMachineToken } from "./mint-response.js";
+export type { RetryBudget } from "./retry.js";
+
+const METHOD = "tokenserver.minter.TokenMinter/MintMachineToken";
+
+/** How to get a machine token. */
+export interface MintOptions extends RetryBudget {
+  /** Base URL of the token server. */
+  readonly url: string;
+  readonly key: MachineKey;
+  /** Unix milliseconds. Default: the system's clock. */
+  readonly clock?: () => number;
+}
+
+/**
+ * Trades a machine's certificate for a token: one signed request, sent again while the server cannot be reached, within
+ * the time given. Needs nothing but Node. Rejects with a MintError.
+ */
+export async function mintMachineToken(options: MintOptions): Promise<MintedMachineToken> {
+  const { url, key, clock = Date.now } = options;
+  const body = await signedMintRequest(key, clock());
+  const attempt = async (signal: AbortSignal, timeoutMs: number) =>
+    readMintResponse(await postUnary({ url, method: METHOD, body, signal, timeoutMs }));
+  return retry(attempt, options);
+}

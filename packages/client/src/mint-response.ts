@@ -1,0 +1,75 @@
+import { MintError } from "./errors.js";
+import { readFields } from "./proto-wire.js";
+
+/** A token fresh from the server. */
+export interface MintedMachineToken {
+  readonly token: string;
+  /** When it expires, unix seconds; 0 when the server did not say. */
+  readonly expirySeconds: number;
+  readonly serviceVersion: string;
+}
+
+/** Names of `ErrorCode` by number. */
+const ERROR_CODES = [
+  "SUCCESS",
+  "UNSUPPORTED_SIGNATURE",
+  "UNSUPPORTED_TOKEN_TYPE",
+  "BAD_TIMESTAMP",
+  "BAD_CERTIFICATE_FORMAT",
+  "BAD_SIGNATURE",
+  "UNTRUSTED_CERTIFICATE",
+  "BAD_TOKEN_ARGUMENTS",
+  "MACHINE_TOKEN_MINTING_ERROR",
+];
+
+/** Fields of MintMachineTokenResponse and of the messages in it, by their numbers. */
+const ERROR_CODE = 1;
+const ERROR_MESSAGE = 2;
+const TOKEN_RESPONSE = 3;
+const SERVICE_VERSION = 4;
+const RESPONSE_SERVICE_VERSION = 2;
+const LUCI_MACHINE_TOKEN = 21;
+const MACHINE_TOKEN = 1;
+const EXPIRY = 2;
+const SECONDS = 1;
+
+const text = (bytes: Uint8Array | undefined): string =>
+  new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes ?? new Uint8Array());
+
+/**
+ * Reads a MintMachineTokenResponse. Throws a MintError: REFUSED with the server's error code; BAD_RESPONSE when it cannot
+ * be read or holds no token.
+ */
+export function readMintResponse(body: Uint8Array): MintedMachineToken {
+  const response = read(body);
+  const errorCode = Number(BigInt.asIntN(32, response.numbers.get(ERROR_CODE) ?? 0n));
+  if (errorCode !== 0) throw refusal(errorCode, response.bytes);
+  const tokenResponse = response.bytes.get(TOKEN_RESPONSE);
+  if (!tokenResponse) throw new MintError("BAD_RESPONSE", "token server didn't return a token");
+  const inner = read(tokenResponse);
+  const token = inner.bytes.get(LUCI_MACHINE_TOKEN);
+  const serviceVersion = text(inner.bytes.get(RESPONSE_SERVICE_VERSION));
+  if (!token) throw new MintError("BAD_RESPONSE", "the response has no machine token", { serviceVersion });
+  const { bytes } = read(token);
+  const seconds = read(bytes.get(EXPIRY) ?? new Uint8Array()).numbers.get(SECONDS) ?? 0n;
+  return {
+    token: text(bytes.get(MACHINE_TOKEN)),
+    expirySeconds: Number(BigInt.asIntN(64, seconds)),
+    serviceVersion,
+  };
+}
+
+function read(message: Uint8Array): ReturnType<typeof readFields> {
+  try {
+    return readFields(message);
+  } catch (error) {
+    throw new MintError("BAD_RESPONSE", "the token server's response cannot be read", { cause: error });
+  }
+}
+
+function refusal(number: number, fields: ReadonlyMap<number, Uint8Array>): MintError {
+  const errorCode = ERROR_CODES[number] ?? String(number);
+  const message = text(fields.get(ERROR_MESSAGE)) || "no detailed error message";
+  const serviceVersion = text(fields.get(SERVICE_VERSION));
+  return new MintError("REFUSED", `token server error ${errorCode} - ${message}`, { errorCode, serviceVersion });
+}
