@@ -1,0 +1,78 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MintError } from "./errors.js";
+import { readMintResponse } from "./mint-response.js";
+
+const bytesOf = (response: MessageInitShape<typeof MintMachineTokenResponseSchema>) =>
+  toBinary(MintMachineTokenResponseSchema, create(MintMachineTokenResponseSchema, response));
+
+function errorOf(bytes: Uint8Array): MintError {
+  try {
+    readMintResponse(bytes);
+  } catch (error) {
+    if (error instanceof MintError) return error;
+    throw error;
+  }
+  throw new Error("it was read");
+}
+
+describe("readMintResponse", () => {
+  it("reads what the protobuf library writes", () => {
+    const seconds = fc.bigInt(0n, 253_402_300_799n);
+    fc.assert(
+      fc.property(fc.string(), seconds, fc.string(), (machineToken, expiry, serviceVersion) => {
+        const value = { machineToken, expiry: { seconds: expiry, nanos: 5 } };
+        const tokenResponse = { serviceVersion, tokenType: { case: "luciMachineToken" as const, value } };
+        const minted = readMintResponse(bytesOf({ tokenResponse, serviceVersion: "other" }));
+        expect(minted).toEqual({ token: machineToken, expirySeconds: Number(expiry), serviceVersion });
+      }),
+    );
+  });
+
+  it("skips fields that it does not know", () => {
+    const value = { machineToken: "t" };
+    const known = bytesOf({ tokenResponse: { tokenType: { case: "luciMachineToken", value } } });
+    const unknown = Buffer.from("c23e0161c83e05cd3e00000000c93e0000000000000000", "hex");
+    expect(readMintResponse(Buffer.concat([unknown, known, unknown])).token).toBe("t");
+  });
+
+  it.each([
+    [ErrorCode.UNTRUSTED_CERTIFICATE, "UNTRUSTED_CERTIFICATE"],
+    [ErrorCode.MACHINE_TOKEN_MINTING_ERROR, "MACHINE_TOKEN_MINTING_ERROR"],
+    [77, "77"],
+  ])("says why the server refused (%i)", (errorCode, name) => {
+    const error = errorOf(bytesOf({ errorCode, errorMessage: "why", serviceVersion: "v" }));
+    expect(error).toMatchObject({ code: "REFUSED", errorCode: name, serviceVersion: "v" });
+    expect(error.message).toBe(`token server error ${name} - why`);
+  });
+
+  it("has words for a refusal without any", () => {
+    expect(errorOf(bytesOf({ errorCode: 5 })).message).toBe("token server error BAD_SIGNATURE - no detailed error message");
+  });
+
+  it.each([
+    ["nothing", new Uint8Array()],
+    ["no token", bytesOf({ tokenResponse: { serviceVersion: "v" } })],
+    ["garbage", Buffer.from("ffff", "hex")],
+    ["a message that is cut short", Buffer.from("1a05", "hex")],
+    ["a field without a number", Buffer.from("0000", "hex")],
+    ["a group", Buffer.from("0b", "hex")],
+  ])("cannot do with %s", (_, bytes) => {
+    expect(errorOf(bytes).code).toBe("BAD_RESPONSE");
+  });
+
+  it("throws nothing but MintError, whatever the bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        try {
+          readMintResponse(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MintError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
