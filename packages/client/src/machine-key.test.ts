@@ -16,14 +16,19 @@ describe("loadMachineKey", () => {
   });
 
   it("takes text before a block, CR LF, and a last line without its end", () => {
-    for (const edit of [(pem: string) => `note\n${pem}`, (pem: string) => pem.replaceAll("\n", "\r\n"), (pem: string) => pem.trimEnd()]) {
+    for (const edit of [
+      (pem: string) => `note\n${pem}`,
+      (pem: string) => pem.replaceAll("\n", "\r\n"),
+      (pem: string) => pem.trimEnd(),
+    ]) {
       const key = loadMachineKey(edit(files.keyPem), edit(files.certificatePem));
       expect(key.certificateDer.length).toBeGreaterThan(500);
     }
   });
 
   const pkcs8 = () => files.privateKey.export({ type: "pkcs8", format: "pem" }) as string;
-  const ec = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "sec1", format: "pem" }) as string;
+  const ec = () =>
+    generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "sec1", format: "pem" }) as string;
   it.each<[string, () => string, RegExp]>([
     ["no PEM", () => "garbage", /not a valid private key PEM/],
     ["an empty file", () => "", /not a valid private key PEM/],
@@ -44,7 +49,11 @@ describe("loadMachineKey", () => {
     ["a key", () => files.keyPem, /expecting "CERTIFICATE", got "RSA PRIVATE KEY"/],
     ["a chain", () => files.certificatePem + other.certificatePem, /something follows/],
     ["another key's certificate", () => other.certificatePem, /doesn't match the private key/],
-    ["a certificate that is cut short", () => files.certificatePem.replace(/\n.*\n(?=-----END)/, "\n"), /not a valid certificate/],
+    [
+      "a certificate that is cut short",
+      () => files.certificatePem.replace(/\n.*\n(?=-----END)/, "\n"),
+      /not a valid certificate/,
+    ],
   ])("refuses %s for a certificate", (_, certificatePem, message) => {
     const load = () => loadMachineKey(files.keyPem, certificatePem());
     expect(load).toThrow(MachineKeyError);

@@ -46,7 +46,9 @@ describe("mintMachineToken", () => {
   it("sends the same bytes again while the server is not well", async () => {
     let calls = 0;
     await mintFrom((_, response) =>
-      ++calls < 3 ? answer(response, 503, "application/json", rpcError("unavailable")) : answer(response, 200, proto, good),
+      ++calls < 3
+        ? answer(response, 503, "application/json", rpcError("unavailable"))
+        : answer(response, 200, proto, good),
     );
     const bodies = server.received.map(({ body }) => body.toString("hex"));
     expect(bodies).toHaveLength(3);
@@ -62,7 +64,9 @@ describe("mintMachineToken", () => {
     ["an empty answer", 200, proto, "", { code: "BAD_RESPONSE" }],
     ["another content type", 200, "text/html", good, { code: "BAD_RESPONSE" }],
   ])("gives up at once on %s", async (_, status, type, body, expected) => {
-    await expect(mintFrom((_received, response) => answer(response, status, type, body))).rejects.toMatchObject(expected);
+    await expect(mintFrom((_received, response) => answer(response, status, type, body))).rejects.toMatchObject(
+      expected,
+    );
     expect(server.received).toHaveLength(1);
   });
 

@@ -49,7 +49,9 @@ describe("readMintResponse", () => {
   });
 
   it("has words for a refusal without any", () => {
-    expect(errorOf(bytesOf({ errorCode: 5 })).message).toBe("token server error BAD_SIGNATURE - no detailed error message");
+    expect(errorOf(bytesOf({ errorCode: 5 })).message).toBe(
+      "token server error BAD_SIGNATURE - no detailed error message",
+    );
   });
 
   it.each([

@@ -67,14 +67,13 @@ function isReserved(name: string): boolean {
   return plain.startsWith("x-tokens-") || (plain === tokenHeader && name.includes("_"));
 }
 
-/** Node builds `headers` and `headersDistinct` from `rawHeaders` when they are first read, or did so already. */
-function removeForgedHeaders(request: IncomingMessage): void {
-  const { rawHeaders } = request;
+/** `headers` and `headersDistinct` are read first: Node builds them from `rawHeaders` as long as it was on arrival. */
+function removeForgedHeaders({ headers, headersDistinct, rawHeaders }: IncomingMessage): void {
   for (let i = rawHeaders.length - 2; i >= 0; i -= 2) {
     const name = rawHeaders[i] ?? "";
     if (!isReserved(name)) continue;
     rawHeaders.splice(i, 2);
-    delete request.headers[name.toLowerCase()];
-    delete request.headersDistinct[name.toLowerCase()];
+    delete headers[name.toLowerCase()];
+    delete headersDistinct[name.toLowerCase()];
   }
 }

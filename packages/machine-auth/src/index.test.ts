@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import * as http from "./http.js";
+import * as machineAuth from "./index.js";
+import * as machineToken from "./machine-token.js";
+
+it("exports these names and no others", () => {
+  expect(Object.keys(machineAuth).toSorted()).toEqual([
+    "TokenRejected",
+    "TrustUnavailable",
+    "authenticate",
+    "fixedTrust",
+    "isIdentity",
+    "trustFromCertificates",
+    "trustFromServer",
+    "verifyMachineToken",
+  ]);
+  expect(Object.keys(http)).toEqual(["machineAuth"]);
+  expect(Object.keys(machineToken).toSorted()).toEqual([
+    "MACHINE_TOKEN_HEADER",
+    "MAX_MACHINE_TOKEN_LENGTH",
+    "decodeUnverifiedMachineToken",
+    "encodeMachineToken",
+    "encodeMachineTokenBody",
+    "machineTokenSignedBytes",
+    "tokenFingerprint",
+  ]);
+});
+
+it("depends on nothing: its installed closure is one package", () => {
+  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as Record<
+    string,
+    unknown
+  >;
+  expect([manifest["dependencies"], manifest["peerDependencies"], manifest["optionalDependencies"]]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
