@@ -1,0 +1,115 @@
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createPrivateKey } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
+import { createTokenServer, localSigner, readCaPolicy } from "@tokens/minter";
+import { readVector } from "shared-vectors";
+
+/** A server on a free loopback port. */
+export interface LoopbackServer {
+  readonly port: number;
+  close(): void;
+}
+
+/** Serves on a free port of 127.0.0.1. */
+export async function listen(listener: RequestListener): Promise<LoopbackServer> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { port: (server.address() as AddressInfo).port, close };
+}
+
+/** A port on which nobody listens. */
+export async function closedPort(): Promise<number> {
+  const server = await listen(() => undefined);
+  server.close();
+  return server.port;
+}
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** The token server of the recorded runs: their keys, their policy, their revoked serials. */
+export async function recordedServer(): Promise<RequestListener> {
+  const text = (path: string) => readVector(path).toString("utf8");
+  const load = (path: string) => Promise.resolve(text(`pki/${path}`));
+  const { policy } = await readCaPolicy(text("mint-request/tokenserver.cfg"), load);
+  const certificate = text("pki/signing.cert.pem");
+  const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
+  const server = createTokenServer({
+    appId: "example-token-server",
+    serviceAccount: "minter@tokens.example.com",
+    serviceVersion: "example-token-server/1.2.3",
+    policy,
+    signer: localSigner(createPrivateKey(text("pki/keys/signing.key.pem")), certificate),
+    revocations: { find: (ca) => (ca === "Example Fleet CA" ? revoked : undefined) },
+    log: silent,
+  });
+  return connectNodeAdapter({ routes: server.routes, ...server.routerOptions });
+}
+
+type Answer = (response: ServerResponse) => void;
+
+const proto = { "content-type": "application/proto" };
+const respond =
+  (bytes: Uint8Array): Answer =>
+  (response) =>
+    void response.writeHead(200, proto).end(bytes);
+const minted = (expiry: { seconds: bigint; nanos?: number } | undefined) =>
+  toBinary(
+    MintMachineTokenResponseSchema,
+    create(MintMachineTokenResponseSchema, {
+      tokenResponse: {
+        serviceVersion: "odd/1",
+        tokenType: { case: "luciMachineToken", value: { machineToken: "odd-token", ...(expiry && { expiry }) } },
+      },
+    }),
+  );
+const inAnHour = () => BigInt(Math.floor(Date.now() / 1000) + 3600);
+const failing =
+  (status: number, code?: string): Answer =>
+  (response) =>
+    void response
+      .writeHead(status, { "content-type": code === undefined ? "text/plain" : "application/json" })
+      .end(code === undefined ? "no" : JSON.stringify({ code, message: "no" }));
+const refusal = create(MintMachineTokenResponseSchema, { errorCode: ErrorCode.BAD_SIGNATURE });
+
+/** What the odd server of the recorded runs answers, in Connect's words where LUCI's protocol has its own. */
+const ODD: Record<string, Answer> = {
+  "success without token_response": respond(
+    toBinary(MintMachineTokenResponseSchema, create(MintMachineTokenResponseSchema)),
+  ),
+  "success with an empty body": respond(new Uint8Array()),
+  "success with an undecodable body": respond(Buffer.from("ffffffff", "hex")),
+  "success without Content-Type": (response) => void response.writeHead(200).end(minted({ seconds: inAnHour() })),
+  "token without expiry": respond(minted(undefined)),
+  "expiry with nanoseconds": (response) => respond(minted({ seconds: inAnHour(), nanos: 999_999_999 }))(response),
+  "expiry in the year 9999": respond(minted({ seconds: 253_402_300_799n })),
+  "in-band error without a message": respond(toBinary(MintMachineTokenResponseSchema, refusal)),
+  "X-Prpc-Grpc-Code 3, HTTP 400": failing(400, "invalid_argument"),
+  "X-Prpc-Grpc-Code 16, HTTP 401": failing(401, "unauthenticated"),
+  "X-Prpc-Grpc-Code 8, HTTP 429": failing(429, "resource_exhausted"),
+  "X-Prpc-Grpc-Code 13, HTTP 500": failing(500, "internal"),
+  "X-Prpc-Grpc-Code 12, HTTP 200": failing(501, "unimplemented"),
+  "HTTP 404 without X-Prpc-Grpc-Code": failing(404),
+  "HTTP 401 without X-Prpc-Grpc-Code": failing(401),
+  "HTTP 503 without X-Prpc-Grpc-Code": failing(503),
+  "redirect to the good server": (response) => void response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
+  "answers after five seconds": (response) =>
+    void setTimeout(() => respond(minted({ seconds: inAnHour() }))(response), 5000).unref(),
+  "success with a body of 40 MiB": respond(Buffer.alloc(40 * 1024 * 1024)),
+};
+
+/** A server that answers every request in one odd way. */
+export function oddServer(name: string): RequestListener {
+  const answer = ODD[name];
+  if (!answer) throw new Error(`no such answer: ${name}`);
+  return (request, response) => {
+    request.resume();
+    request.on("end", () => answer(response));
+  };
+}
