@@ -34,12 +34,16 @@ async function removeStaleSocket(path: string): Promise<void> {
 function refuseBrowsers(handler: Handler): Handler {
   return (request, response) => {
     const host = request.headers.host ?? request.headers[":authority"];
-    if (request.headers.origin === undefined && isLoopback(hostName(String(host)))) return handler(request, response);
+    if (request.headers.origin === undefined && isOurName(hostName(String(host)))) return handler(request, response);
     // Both response classes take these calls, but TypeScript cannot call a method of a union of them.
     const out = response as ServerResponse;
     out.writeHead(403, { "content-type": "text/plain; charset=utf-8" });
     out.end("not for browsers\n");
   };
+}
+
+function isOurName(host: string): boolean {
+  return host === "localhost" || isLoopback(host);
 }
 
 function hostName(host: string): string {

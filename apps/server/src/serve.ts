@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createSecureContext } from "node:tls";
 import { createTokenServer, openSigningKey, PolicyError, readPolicyFolder, SigningKeyError } from "@tokens/minter";
 import { type Logger, pino } from "pino";
 import { addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
@@ -77,8 +78,12 @@ function readTlsFiles(settings: Settings): TlsFiles | undefined {
   const { "tls-cert": cert, "tls-key": key } = settings;
   if (cert === undefined || key === undefined) return undefined;
   try {
-    return { cert: readFileSync(cert), key: readFileSync(key) };
+    const files = { cert: readFileSync(cert), key: readFileSync(key) };
+    createSecureContext(files);
+    return files;
   } catch (error) {
-    throw new UsageError(`cannot read the TLS files: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`cannot use the TLS files --tls-cert and --tls-key: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

@@ -1,13 +1,22 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { isAbsolute, join, normalize, sep } from "node:path";
 import { type ImportedCaPolicy, PolicyError, readCaPolicy } from "../certificate-authorities/read-ca-policy.js";
 
 /**
- * Reads the policy files of a folder. A missing file equals an empty one. Throws a PolicyError for anything that cannot
- * be used.
+ * Reads the policy files of a folder. A missing file equals an empty one, but a missing folder does not. Throws a
+ * PolicyError for anything that cannot be used.
  */
 export async function readPolicyFolder(folder: string): Promise<ImportedCaPolicy> {
+  await requireFolder(folder);
   return readCaPolicy(await readOptional(join(folder, "tokenserver.cfg")), (path) => readInside(folder, path));
+}
+
+async function requireFolder(folder: string): Promise<void> {
+  try {
+    await readdir(folder);
+  } catch (error) {
+    throw new PolicyError(`cannot read the config folder ${folder}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 async function readOptional(path: string): Promise<string> {
