@@ -16,7 +16,11 @@ describe("the token file", () => {
       expiry: fc.integer({ min: 1 }),
       next_update: fc.integer({ min: 1 }),
     });
-    fc.assert(fc.property(file, (each) => void expect(parseTokenFile(serializeTokenFile(each))).toEqual(each)));
+    fc.assert(
+      fc.property(file, (each) => {
+        expect(parseTokenFile(serializeTokenFile(each))).toEqual(each);
+      }),
+    );
   });
 
   it("may have its times as numbers, and nulls", () => {
