@@ -1,0 +1,18 @@
+import { type Command, Option } from "commander";
+
+/** `tokens check-token`: the check that backends make, by hand. */
+export function addCheckToken(tokens: Command): void {
+  tokens
+    .command("check-token")
+    .description("Check tokens offline, as a backend does. Exit code: 0 all good, 1 any refused, 3 any undecided.")
+    .argument("[TOKEN...]", "tokens; '-' or none: one token a line from stdin")
+    .requiredOption("--trust <URL|FILE>", "the token server's base URL, or a file with its certificates document")
+    .option("--issuer <EMAIL>", "who must have issued the tokens (default: the account in the certificates document)")
+    .option("--at <TIME>", "check as of this time, RFC 3339 (default: now)")
+    .addOption(new Option("--kind <KIND>", "kind of token").choices(["machine"]).default("machine"))
+    .option("--json", "one JSON object a line, also on a terminal")
+    .action(async (given: string[], options: { trust: string; issuer?: string; at?: string; json?: true }) => {
+      const { checkTokens } = await import("../check-token.js");
+      process.exitCode = await checkTokens(given, options);
+    });
+}
