@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { peerAddressKey, type TokenServer } from "@tokens/minter";
+import { listenerKey, type ListenerName, peerAddressKey, type TokenServer } from "@tokens/minter";
 import type { Handler } from "./listener.js";
 
 type NodeHandler = NonNullable<Parameters<typeof connectNodeAdapter>[0]["fallback"]>;
@@ -16,7 +16,7 @@ interface Page {
 const text = (status: number, body: string): Page => ({ status, type: "text/plain; charset=utf-8", body: `${body}\n` });
 
 /** Answers everything on a port: RPCs in all of Connect's protocols, the public documents, and the health pages. */
-export function tokenServerHandler(server: TokenServer, isReady: () => boolean): Handler {
+export function tokenServerHandler(server: TokenServer, isReady: () => boolean, listener: ListenerName): Handler {
   const pages = new Map<string, () => Page>([
     ["/healthz", () => text(200, "OK")],
     ["/readyz", () => (isReady() ? text(200, "OK") : text(503, "not ready"))],
@@ -27,7 +27,10 @@ export function tokenServerHandler(server: TokenServer, isReady: () => boolean):
   return connectNodeAdapter({
     ...server.routerOptions,
     routes: server.routes,
-    contextValues: (request) => createContextValues().set(peerAddressKey, request.socket.remoteAddress ?? ""),
+    contextValues: (request) =>
+      createContextValues()
+        .set(listenerKey, listener)
+        .set(peerAddressKey, request.socket.remoteAddress ?? ""),
     fallback: (request, response) => answerPage(pages, request, response),
   });
 }

@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { createTokenServer, openSigningKey, PolicyError, readPolicyFolder, SigningKeyError } from "@tokens/minter";
+import {
+  createTokenServer,
+  type ListenerName,
+  openSigningKey,
+  PolicyError,
+  readPolicyFolder,
+  SigningKeyError,
+} from "@tokens/minter";
 import { type Logger, pino } from "pino";
 import { addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
 import { listenForAdministrators } from "./admin-listener.js";
@@ -25,9 +32,9 @@ export async function serve(settings: Settings): Promise<void> {
 
   const server = await openTokenServer(settings, log);
   let ready = true;
-  const handler = tokenServerHandler(server, () => ready);
-  const adminListener = await listenForAdministrators(handler, adminAddress);
-  const listener = await listen(handler, address, tls).catch(async (error: unknown) => {
+  const handlerFor = (name: ListenerName) => tokenServerHandler(server, () => ready, name);
+  const adminListener = await listenForAdministrators(handlerFor("admin"), adminAddress);
+  const listener = await listen(handlerFor("public"), address, tls).catch(async (error: unknown) => {
     await adminListener.stop(0);
     throw error;
   });

@@ -7,6 +7,7 @@ export type { Signer } from "./keys/signer.js";
 export { openSigningKey, SigningKeyError } from "./keys/signing-key-file.js";
 export type { Logger } from "./log.js";
 export { readPolicyFolder } from "./policies/read-policy-folder.js";
+export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";
 export { createTokenServer, type TokenServer, type TokenServerParts } from "./token-server.js";
 export type { PublicDocuments, ServerIdentity } from "./trust/public-documents.js";

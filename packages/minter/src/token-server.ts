@@ -9,6 +9,7 @@ import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
 import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
+import { requireAdmin } from "./rpc/require-admin.js";
 import { type PublicDocuments, publicDocuments, type ServerIdentity } from "./trust/public-documents.js";
 
 /** What a token server is made of. */
@@ -59,7 +60,7 @@ export function createTokenServer(parts: TokenServerParts): TokenServer {
     routerOptions: {
       acceptCompression: [],
       readMaxBytes: MAX_REQUEST_BYTES,
-      interceptors: [answerErrors(log), clampDeadline(MAX_CALL_MS)],
+      interceptors: [answerErrors(log), clampDeadline(MAX_CALL_MS), requireAdmin()],
     },
     documents: publicDocuments(parts, signer, clock),
   };
