@@ -6,7 +6,6 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createCertificateAuthority, toPem } from "@tokens/pki/x509";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunningServer, runTokens, startServer } from "./programs.js";
@@ -110,7 +109,7 @@ describe("TLS", () => {
     const session = connectHttp2(url, { rejectUnauthorized: false });
     const [headers] = (await once(session.request({ ":path": "/healthz" }), "response")) as [Record<string, unknown>];
     expect(headers[":status"]).toBe(200);
-    session.close();
+    session.destroy();
   });
 
   it("says when its files are no certificate", async () => {
@@ -123,13 +122,20 @@ describe("TLS", () => {
   });
 });
 
+/** How long the server waited for its connections, by its own log: a slow machine's start and end do not count. */
+function stoppingMs(server: RunningServer): number {
+  const lines = server.log().trim().split("\n");
+  const entries = lines.map((line) => JSON.parse(line) as { time: string; msg: string });
+  const timeOf = (message: string) => Date.parse(entries.find(({ msg }) => msg === message)?.time ?? "");
+  return timeOf("stopped") - timeOf("stopping");
+}
+
 describe("stopping", () => {
   it("ends with 0, and at once when nothing is in flight", async () => {
     const server = await start();
     await statusOf(server.url);
-    const began = performance.now();
     expect((await server.stop()).code).toBe(0);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(stoppingMs(server)).toBeLessThan(5_000);
     servers.length = 0;
   });
 
@@ -142,9 +148,8 @@ describe("stopping", () => {
     );
     const silent = connect(Number(port), host);
     await once(silent, "connect");
-    const began = performance.now();
     expect((await server.stop()).code).toBe(0);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(stoppingMs(server)).toBeLessThan(5_000);
     agent.destroy();
     silent.destroy();
     servers.length = 0;
@@ -154,17 +159,17 @@ describe("stopping", () => {
     const server = await start();
     const { host, port } = hostOf(server.url);
     const path = "/tokenserver.minter.TokenMinter/MintMachineToken";
-    const headers = { "content-type": "application/json", "content-length": 2 };
+    const headers = { "content-type": "application/json", "content-length": 2, expect: "100-continue" };
     const request = httpRequest({ host, port, path, method: "POST", headers, agent: false });
     const answered = new Promise<number>((resolve, reject) => {
       request.on("response", (response) => (response.resume(), resolve(response.statusCode ?? 0))).on("error", reject);
     });
     request.flushHeaders();
+    // The server says so once it has the headers: from here on the call is in flight.
+    await once(request, "continue");
     request.write("{");
-    await sleep(200);
     const ended = server.stop();
-    await sleep(200);
-    await expect(statusOf(server.url)).rejects.toThrow("ECONNREFUSED");
+    await expect.poll(() => statusOf(server.url).catch(String)).toContain("ECONNREFUSED");
     request.end("}");
     expect(await answered).toBe(400);
     expect((await ended).code).toBe(0);
