@@ -3,9 +3,11 @@ export const GRPC = {
   cancelled: 1,
   unknown: 2,
   deadlineExceeded: 4,
+  permissionDenied: 7,
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
 /** Connect's names of the codes, in the order of gRPC's numbers from 1 up. */
@@ -31,8 +33,8 @@ const NAMES = [
 /** What an HTTP status means when the body says nothing, as in the Connect protocol. */
 const STATUSES: Record<number, number> = {
   400: GRPC.internal,
-  401: 16,
-  403: 7,
+  401: GRPC.unauthenticated,
+  403: GRPC.permissionDenied,
   404: GRPC.unimplemented,
   429: GRPC.unavailable,
   502: GRPC.unavailable,

@@ -4,7 +4,7 @@ import { MintMachineTokenRequestSchema, MintMachineTokenResponseSchema } from "@
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Received, serve, type TestServer } from "../test/http-server.js";
 import { makeKeyFiles } from "../test/key-files.js";
-import { loadMachineKey, type MachineKey, mintMachineToken, MintError } from "./machine-token.js";
+import { loadMachineKey, type MachineKey, mintMachineToken, MintError, type MintOptions } from "./machine-token.js";
 
 let key: MachineKey;
 let server: TestServer;
@@ -24,12 +24,17 @@ function answer(response: ServerResponse, status: number, type: string, body: Ui
   response.writeHead(status, { "content-type": type }).end(body);
 }
 
-async function mintFrom(handler: (received: Received, response: ServerResponse) => void, timeoutMs = 5_000) {
+async function mintFrom(
+  handler: (received: Received, response: ServerResponse) => void,
+  timeoutMs = 5_000,
+  options: Partial<MintOptions> = {},
+) {
   server = await serve(handler);
-  return mintMachineToken({ url: server.url, key, timeoutMs });
+  return mintMachineToken({ url: server.url, key, timeoutMs, ...options });
 }
 
 const proto = "application/proto";
+const prpc = "application/prpc; encoding=binary";
 const rpcError = (code: string) => JSON.stringify({ code, message: "words" });
 
 describe("mintMachineToken", () => {
@@ -41,6 +46,29 @@ describe("mintMachineToken", () => {
     expect(message?.headers).toMatchObject({ "content-type": proto, "connect-protocol-version": "1" });
     expect(Number(message?.headers["connect-timeout-ms"])).toBeLessThanOrEqual(5000);
     expect(fromBinary(MintMachineTokenRequestSchema, body ?? Buffer.alloc(0)).signature).toHaveLength(256);
+  });
+
+  it("posts one unary call of LUCI's protocol", async () => {
+    const answerPrpc = (_: Received, response: ServerResponse) =>
+      void response.writeHead(200, { "x-prpc-grpc-code": "0", "content-type": prpc }).end(good);
+    const minted = await mintFrom(answerPrpc, 5_000, { protocol: "prpc" });
+    expect(minted).toEqual({ token: "token", expirySeconds: 99, serviceVersion: "v" });
+    const [{ message, body } = { message: undefined, body: undefined }] = server.received;
+    expect(message).toMatchObject({ method: "POST", url: "/prpc/tokenserver.minter.TokenMinter/MintMachineToken" });
+    expect(message?.headers).toMatchObject({ "content-type": prpc, accept: prpc });
+    expect(message?.headers["x-prpc-grpc-timeout"]).toMatch(/^\d+u$/);
+    expect(fromBinary(MintMachineTokenRequestSchema, body ?? Buffer.alloc(0)).signature).toHaveLength(256);
+  });
+
+  it("reads the errors of LUCI's protocol", async () => {
+    const codes = ["14", "13", "8"];
+    const minted = mintFrom(
+      (_, response) => void response.writeHead(200, { "x-prpc-grpc-code": codes.shift() }).end("words\n"),
+      20_000,
+      { protocol: "prpc" },
+    );
+    await expect(minted).rejects.toMatchObject({ code: "REFUSED", grpcCode: 8, message: "rpc error: code 8: words" });
+    expect(server.received).toHaveLength(3);
   });
 
   it("sends the same bytes again while the server is not well", async () => {

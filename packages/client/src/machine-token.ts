@@ -1,12 +1,13 @@
 import type { MachineKey } from "./machine-key.js";
 import { signedMintRequest } from "./machine-token-request.js";
 import { type MintedMachineToken, readMintResponse } from "./mint-response.js";
-import { postUnary } from "./post-unary.js";
+import { postUnary, type UnaryProtocol } from "./post-unary.js";
 import { retry, type RetryBudget } from "./retry.js";
 
 export { MachineKeyError, MintError, type MintErrorCode, type MintErrorDetails } from "./errors.js";
 export { loadMachineKey, type MachineKey } from "./machine-key.js";
 export type { MintedMachineToken } from "./mint-response.js";
+export type { UnaryProtocol } from "./post-unary.js";
 export type { RetryBudget } from "./retry.js";
 
 const METHOD = "tokenserver.minter.TokenMinter/MintMachineToken";
@@ -16,6 +17,8 @@ export interface MintOptions extends RetryBudget {
   /** Base URL of the token server. */
   readonly url: string;
   readonly key: MachineKey;
+  /** How the call travels. Default: `connect`. */
+  readonly protocol?: UnaryProtocol;
   /** Unix milliseconds. Default: the system's clock. */
   readonly clock?: () => number;
 }
@@ -25,9 +28,9 @@ export interface MintOptions extends RetryBudget {
  * the time given. Needs nothing but Node. Rejects with a MintError.
  */
 export async function mintMachineToken(options: MintOptions): Promise<MintedMachineToken> {
-  const { url, key, clock = Date.now } = options;
+  const { url, key, protocol = "connect", clock = Date.now } = options;
   const body = await signedMintRequest(key, clock());
   const attempt = async (signal: AbortSignal, timeoutMs: number) =>
-    readMintResponse(await postUnary({ url, method: METHOD, body, signal, timeoutMs }));
+    readMintResponse(await postUnary({ protocol, url, method: METHOD, body, signal, timeoutMs }));
   return retry(attempt, options);
 }

@@ -1,0 +1,35 @@
+import { MintError } from "./errors.js";
+import { grpcCodeOf, isTransient } from "./grpc-code.js";
+import type { HttpAnswer } from "./post-bytes.js";
+
+/** The headers of a unary call in the Connect protocol, binary. The server may take `timeoutMs`. */
+export function connectHeaders(timeoutMs: number | undefined): Record<string, string> {
+  return {
+    "content-type": "application/proto",
+    "connect-protocol-version": "1",
+    ...(timeoutMs === undefined ? {} : { "connect-timeout-ms": String(Math.max(1, Math.ceil(timeoutMs))) }),
+  };
+}
+
+/** The message of an answer in the Connect protocol. Throws a MintError when it is none. */
+export function readConnectAnswer({ status, headers, body }: HttpAnswer): Buffer {
+  const type = headers["content-type"] ?? "application/proto";
+  if (status === 200 && type.startsWith("application/proto")) return body;
+  if (status === 200) throw new MintError("BAD_RESPONSE", `the server answered with content type ${type}`);
+  throw rpcError(status, body);
+}
+
+/** The body of an error is JSON with a code and a message; anything else is judged by the HTTP status. */
+function rpcError(status: number, body: Buffer): MintError {
+  let said: { code?: unknown; message?: unknown } = {};
+  try {
+    const value: unknown = JSON.parse(body.toString("utf8"));
+    if (typeof value === "object" && value !== null) said = value;
+  } catch {
+    // Not an answer of the protocol, perhaps of a proxy: the status has to do.
+  }
+  const grpcCode = grpcCodeOf(said.code, status);
+  const words = typeof said.message === "string" ? said.message : `HTTP status ${status}`;
+  const code = isTransient(grpcCode) ? "UNAVAILABLE" : "REFUSED";
+  return new MintError(code, `rpc error: code ${grpcCode}: ${words}`, { grpcCode });
+}
