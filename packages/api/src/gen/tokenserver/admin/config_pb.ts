@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/config.proto.
  */
 export const file_tokenserver_admin_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIpwCChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkiVgoMRG9tYWluQ29uZmlnEg4KBmRvbWFpbhgBIAMoCRIeChZtYWNoaW5lX3Rva2VuX2xpZmV0aW1lGAUgASgDSgQIAhADSgQIAxAESgQIBBAFSgQIBhAHIqoGChFDZXJ0aWZpY2F0ZVBvbGljeRI/Cgtpc3N1ZXJfbmFtZRgBIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC2NhX3ZhbGlkaXR5GAIgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSOgoGY2Ffa2V5GAMgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPgoKbGVhZl9pc19jYRgEIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC3BhdGhfbGVuZ3RoGAUgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSRAoQbmFtZV9jb25zdHJhaW50cxgGIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmNyaXRpY2FsX2V4dGVuc2lvbhgHIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj0KCWtleV91c2FnZRgIIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmV4dGVuZGVkX2tleV91c2FnZRgJIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkEKDXNlcmlhbF9sZW5ndGgYCiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghsZWFmX2tleRgLIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlIkAKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGUkVQT1JUEAISCwoHRU5GT1JDRRADIkkKFURlbGVnYXRpb25QZXJtaXNzaW9ucxIwCgVydWxlcxgBIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkRlbGVnYXRpb25SdWxlIrEBCg5EZWxlZ2F0aW9uUnVsZRIMCgRuYW1lGAEgASgJEg0KBW93bmVyGAIgAygJEhEKCXJlcXVlc3RvchgDIAMoCRIeChZhbGxvd2VkX3RvX2ltcGVyc29uYXRlGAQgAygJEhgKEGFsbG93ZWRfYXVkaWVuY2UYBSADKAkSFgoOdGFyZ2V0X3NlcnZpY2UYBiADKAkSHQoVbWF4X3ZhbGlkaXR5X2R1cmF0aW9uGAcgASgDIsMBCh1TZXJ2aWNlQWNjb3VudHNQcm9qZWN0TWFwcGluZxJJCgdtYXBwaW5nGAEgAygLMjgudG9rZW5zZXJ2ZXIuYWRtaW4uU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcuTWFwcGluZxIiChp1c2VfcHJvamVjdF9zY29wZWRfYWNjb3VudBgCIAMoCRozCgdNYXBwaW5nEg8KB3Byb2plY3QYASADKAkSFwoPc2VydmljZV9hY2NvdW50GAIgAygJYgZwcm90bzM");
+  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIpwCChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkiVgoMRG9tYWluQ29uZmlnEg4KBmRvbWFpbhgBIAMoCRIeChZtYWNoaW5lX3Rva2VuX2xpZmV0aW1lGAUgASgDSgQIAhADSgQIAxAESgQIBBAFSgQIBhAHIqoGChFDZXJ0aWZpY2F0ZVBvbGljeRI/Cgtpc3N1ZXJfbmFtZRgBIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC2NhX3ZhbGlkaXR5GAIgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSOgoGY2Ffa2V5GAMgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPgoKbGVhZl9pc19jYRgEIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC3BhdGhfbGVuZ3RoGAUgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSRAoQbmFtZV9jb25zdHJhaW50cxgGIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmNyaXRpY2FsX2V4dGVuc2lvbhgHIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj0KCWtleV91c2FnZRgIIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmV4dGVuZGVkX2tleV91c2FnZRgJIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkEKDXNlcmlhbF9sZW5ndGgYCiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghsZWFmX2tleRgLIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlIkAKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGUkVQT1JUEAISCwoHRU5GT1JDRRADIkkKFURlbGVnYXRpb25QZXJtaXNzaW9ucxIwCgVydWxlcxgBIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkRlbGVnYXRpb25SdWxlIrEBCg5EZWxlZ2F0aW9uUnVsZRIMCgRuYW1lGAEgASgJEg0KBW93bmVyGAIgAygJEhEKCXJlcXVlc3RvchgDIAMoCRIeChZhbGxvd2VkX3RvX2ltcGVyc29uYXRlGAQgAygJEhgKEGFsbG93ZWRfYXVkaWVuY2UYBSADKAkSFgoOdGFyZ2V0X3NlcnZpY2UYBiADKAkSHQoVbWF4X3ZhbGlkaXR5X2R1cmF0aW9uGAcgASgDIsMBCh1TZXJ2aWNlQWNjb3VudHNQcm9qZWN0TWFwcGluZxJJCgdtYXBwaW5nGAEgAygLMjgudG9rZW5zZXJ2ZXIuYWRtaW4uU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcuTWFwcGluZxIiChp1c2VfcHJvamVjdF9zY29wZWRfYWNjb3VudBgCIAMoCRozCgdNYXBwaW5nEg8KB3Byb2plY3QYASADKAkSFwoPc2VydmljZV9hY2NvdW50GAIgAygJImUKDEdyb3Vwc0NvbmZpZxIoCgZncm91cHMYASADKAsyGC50b2tlbnNlcnZlci5hZG1pbi5Hcm91cBIrCgVjYXNlcxgCIAMoCzIcLnRva2Vuc2VydmVyLmFkbWluLkdyb3VwQ2FzZSJFCgVHcm91cBIMCgRuYW1lGAEgASgJEg8KB21lbWJlcnMYAiADKAkSDQoFZ2xvYnMYAyADKAkSDgoGbmVzdGVkGAQgAygJIlwKCUdyb3VwQ2FzZRIQCghpZGVudGl0eRgBIAEoCRINCgVncm91cBgCIAEoCRIuCgZleHBlY3QYAyABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbiJlCgxSZWFsbXNDb25maWcSKAoGcmVhbG1zGAEgAygLMhgudG9rZW5zZXJ2ZXIuYWRtaW4uUmVhbG0SKwoFY2FzZXMYAiADKAsyHC50b2tlbnNlcnZlci5hZG1pbi5SZWFsbUNhc2UiSAoFUmVhbG0SDAoEbmFtZRgBIAEoCRIxCghiaW5kaW5ncxgCIAMoCzIfLnRva2Vuc2VydmVyLmFkbWluLlJlYWxtQmluZGluZyI3CgxSZWFsbUJpbmRpbmcSEwoLcGVybWlzc2lvbnMYASADKAkSEgoKcHJpbmNpcGFscxgCIAMoCSJ+CglSZWFsbUNhc2USEAoIaWRlbnRpdHkYASABKAkSEgoKcGVybWlzc2lvbhgCIAEoCRINCgVyZWFsbRgDIAEoCRIuCgZleHBlY3QYBCABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbhIMCgRydWxlGAUgASgJKj8KC0V4cGVjdGF0aW9uEhsKF0VYUEVDVEFUSU9OX1VOU1BFQ0lGSUVEEAASCQoFQUxMT1cQARIICgRERU5ZEAJiBnByb3RvMw");
 
 /**
  * TokenServerConfig is the file tokenserver.cfg: the CAs whose machines may have tokens.
@@ -410,4 +410,278 @@ export type ServiceAccountsProjectMapping_Mapping = Message<"tokenserver.admin.S
  */
 export const ServiceAccountsProjectMapping_MappingSchema: GenMessage<ServiceAccountsProjectMapping_Mapping> = /*@__PURE__*/
   messageDesc(file_tokenserver_admin_config, 6, 0);
+
+/**
+ * GroupsConfig is the file groups.cfg: who belongs to which group.
+ *
+ * @generated from message tokenserver.admin.GroupsConfig
+ */
+export type GroupsConfig = Message<"tokenserver.admin.GroupsConfig"> & {
+  /**
+   * The groups. "administrators", "auth-project-actors", "auth-token-servers" and "auth-luci-services" are there even
+   * if they are not listed; then they have no members.
+   *
+   * @generated from field: repeated tokenserver.admin.Group groups = 1;
+   */
+  groups: Group[];
+
+  /**
+   * Tests of this file: a policy that fails one is not imported.
+   *
+   * @generated from field: repeated tokenserver.admin.GroupCase cases = 2;
+   */
+  cases: GroupCase[];
+};
+
+/**
+ * Describes the message tokenserver.admin.GroupsConfig.
+ * Use `create(GroupsConfigSchema)` to create a new message.
+ */
+export const GroupsConfigSchema: GenMessage<GroupsConfig> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 7);
+
+/**
+ * Group is a set of identities.
+ *
+ * @generated from message tokenserver.admin.Group
+ */
+export type Group = Message<"tokenserver.admin.Group"> & {
+  /**
+   * Name of the group, unique in the file.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Identities that belong to it, "<kind>:<value>", in lower case but for services.
+   *
+   * @generated from field: repeated string members = 2;
+   */
+  members: string[];
+
+  /**
+   * Patterns of identities that belong to it, "<kind>:<pattern>". "*" stands for any number of any characters.
+   *
+   * @generated from field: repeated string globs = 3;
+   */
+  globs: string[];
+
+  /**
+   * Names of groups whose members belong to it too.
+   *
+   * @generated from field: repeated string nested = 4;
+   */
+  nested: string[];
+};
+
+/**
+ * Describes the message tokenserver.admin.Group.
+ * Use `create(GroupSchema)` to create a new message.
+ */
+export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 8);
+
+/**
+ * GroupCase says whether somebody must belong to a group.
+ *
+ * @generated from message tokenserver.admin.GroupCase
+ */
+export type GroupCase = Message<"tokenserver.admin.GroupCase"> & {
+  /**
+   * Who is asked about.
+   *
+   * @generated from field: string identity = 1;
+   */
+  identity: string;
+
+  /**
+   * Name of the group.
+   *
+   * @generated from field: string group = 2;
+   */
+  group: string;
+
+  /**
+   * ALLOW: the identity must belong to the group. DENY: it must not.
+   *
+   * @generated from field: tokenserver.admin.Expectation expect = 3;
+   */
+  expect: Expectation;
+};
+
+/**
+ * Describes the message tokenserver.admin.GroupCase.
+ * Use `create(GroupCaseSchema)` to create a new message.
+ */
+export const GroupCaseSchema: GenMessage<GroupCase> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 9);
+
+/**
+ * RealmsConfig is the file realms.cfg: who may do what in which realm of which project.
+ *
+ * @generated from message tokenserver.admin.RealmsConfig
+ */
+export type RealmsConfig = Message<"tokenserver.admin.RealmsConfig"> & {
+  /**
+   * The realms.
+   *
+   * @generated from field: repeated tokenserver.admin.Realm realms = 1;
+   */
+  realms: Realm[];
+
+  /**
+   * Tests of this file: a policy that fails one is not imported.
+   *
+   * @generated from field: repeated tokenserver.admin.RealmCase cases = 2;
+   */
+  cases: RealmCase[];
+};
+
+/**
+ * Describes the message tokenserver.admin.RealmsConfig.
+ * Use `create(RealmsConfigSchema)` to create a new message.
+ */
+export const RealmsConfigSchema: GenMessage<RealmsConfig> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 10);
+
+/**
+ * Realm is a named part of a project. What is bound in "<project>:@root" holds in all realms of the project, also in
+ * those that are not listed.
+ *
+ * @generated from message tokenserver.admin.Realm
+ */
+export type Realm = Message<"tokenserver.admin.Realm"> & {
+  /**
+   * "<project>:<realm>", unique in the file.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Who may do what.
+   *
+   * @generated from field: repeated tokenserver.admin.RealmBinding bindings = 2;
+   */
+  bindings: RealmBinding[];
+};
+
+/**
+ * Describes the message tokenserver.admin.Realm.
+ * Use `create(RealmSchema)` to create a new message.
+ */
+export const RealmSchema: GenMessage<Realm> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 11);
+
+/**
+ * RealmBinding gives each of its principals each of its permissions.
+ *
+ * @generated from message tokenserver.admin.RealmBinding
+ */
+export type RealmBinding = Message<"tokenserver.admin.RealmBinding"> & {
+  /**
+   * Names of permissions, like "luci.serviceAccounts.mintToken".
+   *
+   * @generated from field: repeated string permissions = 1;
+   */
+  permissions: string[];
+
+  /**
+   * Identities and "group:<name>".
+   *
+   * @generated from field: repeated string principals = 2;
+   */
+  principals: string[];
+};
+
+/**
+ * Describes the message tokenserver.admin.RealmBinding.
+ * Use `create(RealmBindingSchema)` to create a new message.
+ */
+export const RealmBindingSchema: GenMessage<RealmBinding> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 12);
+
+/**
+ * RealmCase says whether somebody must have a permission.
+ *
+ * @generated from message tokenserver.admin.RealmCase
+ */
+export type RealmCase = Message<"tokenserver.admin.RealmCase"> & {
+  /**
+   * Who is asked about.
+   *
+   * @generated from field: string identity = 1;
+   */
+  identity: string;
+
+  /**
+   * Name of the permission.
+   *
+   * @generated from field: string permission = 2;
+   */
+  permission: string;
+
+  /**
+   * "<project>:<realm>".
+   *
+   * @generated from field: string realm = 3;
+   */
+  realm: string;
+
+  /**
+   * ALLOW: the identity must have the permission. DENY: it must not.
+   *
+   * @generated from field: tokenserver.admin.Expectation expect = 4;
+   */
+  expect: Expectation;
+
+  /**
+   * The realm whose binding must give the permission. Absent: any.
+   *
+   * @generated from field: string rule = 5;
+   */
+  rule: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.RealmCase.
+ * Use `create(RealmCaseSchema)` to create a new message.
+ */
+export const RealmCaseSchema: GenMessage<RealmCase> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 13);
+
+/**
+ * Expectation is what a case in a policy file says must come out.
+ *
+ * @generated from enum tokenserver.admin.Expectation
+ */
+export enum Expectation {
+  /**
+   * Not said: the file is refused.
+   *
+   * @generated from enum value: EXPECTATION_UNSPECIFIED = 0;
+   */
+  EXPECTATION_UNSPECIFIED = 0,
+
+  /**
+   * Yes.
+   *
+   * @generated from enum value: ALLOW = 1;
+   */
+  ALLOW = 1,
+
+  /**
+   * No.
+   *
+   * @generated from enum value: DENY = 2;
+   */
+  DENY = 2,
+}
+
+/**
+ * Describes the enum tokenserver.admin.Expectation.
+ */
+export const ExpectationSchema: GenEnum<Expectation> = /*@__PURE__*/
+  enumDesc(file_tokenserver_admin_config, 0);
 
