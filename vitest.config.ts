@@ -2,17 +2,22 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 // Tests read the packages' sources, so that they pass before anything is built; only e2e tests use what the build made.
-const conditions = ["@tokens/source", "module", "node", "import", "default"];
+// Node itself adds "import" or "require": named here, CommonJS packages would get ES modules from require().
+const conditions = ["@tokens/source", "node", "default"];
 
 export default defineConfig({
   resolve: {
     conditions,
-    alias: { "shared-vectors": fileURLToPath(new URL("scripts/shared-vectors.ts", import.meta.url)) },
+    alias: {
+      "shared-vectors": fileURLToPath(new URL("scripts/shared-vectors.ts", import.meta.url)),
+      "postgres-server": fileURLToPath(new URL("scripts/postgres-server.ts", import.meta.url)),
+    },
   },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ["{packages,apps,examples,scripts}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
+    execArgv: ["--import", fileURLToPath(new URL("scripts/ts-workers.mjs", import.meta.url))],
     // A machine at a tenth of the usual speed must pass too; what these limits catch is what never ends.
     testTimeout: 120_000,
     hookTimeout: 120_000,
