@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import * as client from "./index.js";
 import * as machineToken from "./machine-token.js";
+import * as prpcTransport from "./prpc-transport.js";
 
 it("exports these names and no others", () => {
   expect(Object.keys(client).toSorted()).toEqual(["MachineKeyError", "MintError", "TokenClient", "loadMachineKey"]);
@@ -12,6 +13,7 @@ it("exports these names and no others", () => {
     "loadMachineKey",
     "mintMachineToken",
   ]);
+  expect(Object.keys(prpcTransport)).toEqual(["createPrpcTransport"]);
 });
 
 it("has a lean entry that imports nothing but Node and its own files", () => {

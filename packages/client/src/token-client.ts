@@ -7,7 +7,7 @@ import type { MachineKey } from "./machine-key.js";
 import { signedMintRequest } from "./machine-token-request.js";
 import { type MintedMachineToken, readMintResponse } from "./mint-response.js";
 
-/** Gets tokens over any Connect transport: Connect, gRPC or gRPC-Web. */
+/** Gets tokens over any Connect transport: Connect, gRPC, gRPC-Web or pRPC. */
 export class TokenClient {
   readonly #minter: Client<typeof TokenMinter>;
   readonly #clock: () => number;
@@ -33,8 +33,9 @@ export class TokenClient {
   }
 }
 
-/** Connect's codes have gRPC's numbers. */
+/** Connect's codes have gRPC's numbers. A transport that knows better than the code says so by the error's cause. */
 function fromRpcError(error: ConnectError): MintError {
+  if (error.cause instanceof MintError) return error.cause;
   const code = isTransient(error.code) ? "UNAVAILABLE" : "REFUSED";
   return new MintError(code, error.message, { grpcCode: error.code, cause: error });
 }
