@@ -5,12 +5,16 @@ import { listenerKey, type ListenerName, peerAddressKey, type TokenServer } from
 import type { Handler } from "./listener.js";
 
 type NodeHandler = NonNullable<Parameters<typeof connectNodeAdapter>[0]["fallback"]>;
+type Request = Parameters<NodeHandler>[0];
+type Response = Parameters<NodeHandler>[1];
 
 /** What a GET of one path answers. */
 interface Page {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  /** The methods that the path has, where the one given is not among them. */
+  readonly allow?: string;
 }
 
 const text = (status: number, body: string): Page => ({ status, type: "text/plain; charset=utf-8", body: `${body}\n` });
@@ -24,31 +28,44 @@ export function tokenServerHandler(server: TokenServer, isReady: () => boolean, 
   for (const [path, render] of server.documents) {
     pages.set(path, () => ({ status: 200, type: "application/json", body: render() }));
   }
-  return connectNodeAdapter({
+  const answerCall = connectNodeAdapter({
     ...server.routerOptions,
     routes: server.routes,
     contextValues: (request) =>
       createContextValues()
         .set(listenerKey, listener)
         .set(peerAddressKey, request.socket.remoteAddress ?? ""),
-    fallback: (request, response) => answerPage(pages, request, response),
+    fallback: (_, response) => answer(response, text(404, "not found")),
   });
+  return (request, response) => {
+    const page = pages.get((request.url ?? "").split("?", 1)[0] ?? "");
+    if (page) return answerPage(page, request, response);
+    // Connect makes a URL of the host and the path before anything else, and throws when they are none.
+    if (!hasUrl(request)) return answer(response, text(400, "the host or the path is malformed"));
+    answerCall(request, response);
+  };
 }
 
-function answerPage(pages: ReadonlyMap<string, () => Page>, ...[request, response]: Parameters<NodeHandler>): void {
-  const path = (request.url ?? "").split("?", 1)[0] ?? "";
-  const page = pages.get(path);
+function hasUrl(request: Request): boolean {
+  const authority = "authority" in request ? request.authority : request.headers.host;
+  return authority !== undefined && URL.canParse(request.url ?? "", `http://${authority}`);
+}
+
+function answerPage(page: () => Page, request: Request, response: Response): void {
   const readable = request.method === "GET" || request.method === "HEAD";
-  const answer = page && readable ? page() : page ? text(405, "method not allowed") : text(404, "not found");
-  const headers = {
-    "content-type": answer.type,
-    "content-length": String(Buffer.byteLength(answer.body)),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    ...(page && !readable ? { allow: "GET, HEAD" } : {}),
-  };
+  if (readable) answer(response, page(), request.method);
+  else answer(response, { ...text(405, "method not allowed"), allow: "GET, HEAD" });
+}
+
+function answer(response: Response, { status, type, body, allow }: Page, method = "GET"): void {
   // Both response classes take these calls, but TypeScript cannot call a method of a union of them.
   const out = response as ServerResponse;
-  out.writeHead(answer.status, headers);
-  out.end(request.method === "HEAD" ? undefined : answer.body);
+  out.writeHead(status, {
+    "content-type": type,
+    "content-length": String(Buffer.byteLength(body)),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...(allow === undefined ? {} : { allow }),
+  });
+  out.end(method === "HEAD" ? undefined : body);
 }

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTokenServer, openSigningKey } from "@tokens/minter";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tokenServerHandler } from "./http-handler.js";
+import { listen, type Listener } from "./listener.js";
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const serviceAccount = "minter@example.com";
+const folder = mkdtempSync(join(tmpdir(), "http-handler-"));
+let isReady = true;
+let listener: Listener;
+
+beforeAll(async () => {
+  const signer = await openSigningKey(join(folder, "key.pem"), serviceAccount, new Date());
+  const parts = { appId: "app", serviceAccount, serviceVersion: "v", policy: new Map(), signer, log: silent };
+  const handler = tokenServerHandler(createTokenServer(parts), () => isReady, "public");
+  listener = await listen(handler, { host: "127.0.0.1", port: 0 });
+});
+
+afterAll(async () => {
+  await listener.stop(0);
+  rmSync(folder, { recursive: true });
+});
+
+/** Sends the lines of a request as they are, and returns the whole answer. */
+function send(...lines: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(listener.port, "127.0.0.1").setEncoding("utf8");
+    let answer = "";
+    socket.on("data", (chunk) => (answer += String(chunk)));
+    socket.on("close", () => resolve(answer)).on("error", reject);
+    socket.write(`${[...lines, "Connection: close", "Content-Length: 0"].join("\r\n")}\r\n\r\n`);
+  });
+}
+
+const rpc = "/tokenserver.minter.TokenMinter/MintMachineToken";
+const call = (...headers: string[]) => send(`POST ${rpc} HTTP/1.1`, "Content-Type: application/proto", ...headers);
+
+describe("tokenServerHandler", () => {
+  it("answers calls", async () => {
+    expect(await call("Host: a")).toContain('{"code":"invalid_argument"');
+  });
+
+  it.each(["Host: a b", "Host: ", "Host: [::", "Host: a:99999"])("outlives a call with the header %j", async (host) => {
+    expect(await call(host)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await call("Host: a")).toMatch(/invalid_argument/);
+  });
+
+  it("outlives a call that names no host", async () => {
+    const answer = await send(`POST ${rpc} HTTP/1.0`, "Content-Type: application/proto");
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await call("Host: a")).toMatch(/invalid_argument/);
+  });
+
+  it("serves pages to clients that name no host", async () => {
+    expect(await send("GET /healthz HTTP/1.0")).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nOK\n$/);
+  });
+
+  it("says whether it is ready", async () => {
+    expect(await send("GET /readyz?x HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 200 /);
+    isReady = false;
+    expect(await send("GET /readyz HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 503 /);
+    isReady = true;
+  });
+
+  it("lets pages be read and nothing else", async () => {
+    const head = await send("HEAD /healthz HTTP/1.1", "Host: a");
+    expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*content-length: 3[\s\S]*\r\n\r\n$/);
+    expect(await send("POST /healthz HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 405 [\s\S]*allow: GET, HEAD/);
+  });
+
+  it("knows no other path", async () => {
+    expect(await send("GET /healthz/ HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 404 /);
+    expect(await send("GET * HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 404 /);
+  });
+});
