@@ -35,7 +35,7 @@ const ignored = (type: FlagType, initial = ""): FlagDefinition => flag(type, ini
 
 /** All flags, the required ones in the order in which they are asked for. */
 const DEFINITIONS: Readonly<Record<string, FlagDefinition>> = {
-  "pkey-pem": required("file with the private key, PEM (RSA PRIVATE KEY)"),
+  "pkey-pem": required("file with the private key, PEM: RSA, EC P-256 or P-384, Ed25519"),
   "cert-pem": required("file with the certificate, PEM"),
   backend: required("token server: host[:port]; http for localhost: and 127.0.0.1:, https else"),
   "token-file": required("where to keep the token"),

@@ -21,6 +21,8 @@ it("has a lean entry that imports nothing but Node and its own files", () => {
   const files = [
     "machine-token",
     "machine-key",
+    "pem-block",
+    "signature-algorithm",
     "machine-token-request",
     "mint-response",
     "post-unary",

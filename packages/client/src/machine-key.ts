@@ -1,46 +1,80 @@
 import { createPrivateKey, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { promisify } from "node:util";
 import { MachineKeyError } from "./errors.js";
+import { readPemBlock } from "./pem-block.js";
+import { type SignatureAlgorithm, signatureAlgorithmOf } from "./signature-algorithm.js";
 
-const signInThreadPool = promisify(sign) as (algorithm: string, data: Uint8Array, key: KeyObject) => Promise<Buffer>;
+const signInThreadPool = promisify(sign) as (
+  digest: string | null,
+  data: Uint8Array,
+  key: KeyObject,
+) => Promise<Buffer>;
 
 /** A machine's certificate and the power to sign with its key. */
 export interface MachineKey {
   readonly certificateDer: Uint8Array;
-  /** RSASSA-PKCS1-v1_5 with SHA-256. */
+  /** How it signs. */
+  readonly algorithm: SignatureAlgorithm;
   sign(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
+/** How a private key's PEM is to be read. */
+export interface LoadKeyOptions {
+  /** Opens an encrypted key. */
+  readonly passphrase?: string | Buffer;
+}
+
+/** The ASN.1 type behind each label. */
+const KEY_TYPES: ReadonlyMap<string, "pkcs1" | "pkcs8" | "sec1"> = new Map([
+  ["RSA PRIVATE KEY", "pkcs1"],
+  ["EC PRIVATE KEY", "sec1"],
+  ["PRIVATE KEY", "pkcs8"],
+  ["ENCRYPTED PRIVATE KEY", "pkcs8"],
+]);
+
 /**
- * Reads a machine's private key (PEM, PKCS#1: "RSA PRIVATE KEY") and its certificate (PEM). Each text holds exactly one
- * block; other text may stand before it, nothing after it. Throws MachineKeyError.
+ * Reads a machine's private key (PEM: PKCS#1, SEC 1, PKCS#8 or encrypted PKCS#8; RSA, EC P-256, EC P-384 or Ed25519) and
+ * its certificate (PEM). Each text holds exactly one block; other text may stand before it, nothing after it. Throws
+ * MachineKeyError.
  */
-export function loadMachineKey(keyPem: string, certificatePem: string): MachineKey {
-  const privateKey = readPrivateKey(keyPem);
+export function loadMachineKey(keyPem: string, certificatePem: string, options: LoadKeyOptions = {}): MachineKey {
+  const privateKey = readPrivateKey(keyPem, options);
   const certificate = readCertificate(certificatePem);
-  if (certificate.publicKey.asymmetricKeyType !== "rsa") {
-    throw new MachineKeyError("the certificate does not hold an RSA key, as the private key is");
-  }
+  const algorithm = signatureAlgorithmOf(privateKey);
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new MachineKeyError("the certificate doesn't match the private key");
   }
-  return { certificateDer: certificate.raw, sign: (bytes) => signInThreadPool("sha256", bytes, privateKey) };
+  return {
+    certificateDer: certificate.raw,
+    algorithm,
+    sign: (bytes) => signInThreadPool(algorithm.digest, bytes, privateKey),
+  };
 }
 
-function readPrivateKey(pem: string): KeyObject {
-  const { label, der } = readBlock(pem, "private key");
-  if (label !== "RSA PRIVATE KEY") {
-    throw new MachineKeyError(`not a supported private key type: ${JSON.stringify(label)}, expected "RSA PRIVATE KEY"`);
+function readPrivateKey(pem: string, { passphrase }: LoadKeyOptions): KeyObject {
+  const { label, der } = readPemBlock(pem, "private key");
+  const type = KEY_TYPES.get(label);
+  if (type === undefined) {
+    const expected = [...KEY_TYPES.keys()].join(", ");
+    throw new MachineKeyError(
+      `not a supported private key type: ${JSON.stringify(label)}, expected one of ${expected}`,
+    );
+  }
+  const isEncrypted = label === "ENCRYPTED PRIVATE KEY";
+  if (isEncrypted && passphrase === undefined) {
+    throw new MachineKeyError("the private key is encrypted, and there is no passphrase for it");
   }
   try {
-    return createPrivateKey({ key: der, format: "der", type: "pkcs1" });
+    return createPrivateKey({ key: der, format: "der", type, ...(isEncrypted && { passphrase }) });
   } catch (error) {
-    throw new MachineKeyError("not a valid private key", { cause: error });
+    const reason = isEncrypted ? "the private key cannot be decrypted: wrong passphrase?" : "not a valid private key";
+    throw new MachineKeyError(reason, { cause: error });
   }
 }
 
-function readCertificate(pem: string): X509Certificate {
-  const { label, der } = readBlock(pem, "certificate");
+/** Reads a certificate in PEM: one block, nothing after it. Throws MachineKeyError. */
+export function readCertificate(pem: string): X509Certificate {
+  const { label, der } = readPemBlock(pem, "certificate");
   if (label !== "CERTIFICATE") throw new MachineKeyError(`expecting "CERTIFICATE", got ${JSON.stringify(label)}`);
   try {
     const certificate = new X509Certificate(der);
@@ -50,13 +84,4 @@ function readCertificate(pem: string): X509Certificate {
   } catch (error) {
     throw new MachineKeyError("not a valid certificate", { cause: error });
   }
-}
-
-function readBlock(pem: string, what: string): { label: string; der: Buffer } {
-  const match = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\r?\n?/.exec(pem);
-  if (!match) throw new MachineKeyError(`not a valid ${what} PEM`);
-  if (match.index + match[0].length !== pem.length) {
-    throw new MachineKeyError(`not a valid ${what} PEM: something follows the first block, if only a blank line`);
-  }
-  return { label: match[1] ?? "", der: Buffer.from(match[2] ?? "", "base64") };
 }

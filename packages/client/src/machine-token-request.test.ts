@@ -2,35 +2,69 @@ import { verify } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { MachineTokenRequestSchema, MintMachineTokenRequestSchema } from "@tokens/api";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { makeKeyFiles } from "../test/key-files.js";
 import { loadMachineKey } from "./machine-key.js";
 import { encodeMachineTokenRequest, signedMintRequest } from "./machine-token-request.js";
 
+const algorithms = fc.constantFrom(1, 1000, 1001, 1002);
+
 it("writes the bytes that the protobuf library writes", () => {
+  const fields = fc.record(
+    {
+      certificateDer: fc.uint8Array({ maxLength: 2000 }),
+      algorithm: algorithms,
+      issuedAtMs: fc.nat(253_402_300_799_999),
+      nonce: fc.uint8Array({ maxLength: 300 }),
+      serverName: fc.string({ unit: "binary" }),
+    },
+    { requiredKeys: ["certificateDer", "algorithm", "issuedAtMs"] },
+  );
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 2000 }), fc.nat(253_402_300_799_999), (certificate, ms) => {
-      const seconds = Math.floor(ms / 1000);
+    fc.property(fields, (each) => {
+      const seconds = Math.floor(each.issuedAtMs / 1000);
       const message = create(MachineTokenRequestSchema, {
-        certificate,
-        signatureAlgorithm: 1,
-        issuedAt: { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1_000_000 },
+        certificate: each.certificateDer,
+        signatureAlgorithm: each.algorithm,
+        issuedAt: { seconds: BigInt(seconds), nanos: (each.issuedAtMs - seconds * 1000) * 1_000_000 },
         tokenType: 2,
+        nonce: each.nonce ?? new Uint8Array(),
+        serverName: each.serverName ?? "",
       });
-      const bytes = encodeMachineTokenRequest(certificate, ms);
+      const bytes = encodeMachineTokenRequest(each);
       expect(Buffer.from(bytes)).toEqual(Buffer.from(toBinary(MachineTokenRequestSchema, message)));
     }),
   );
 });
 
-it("signs exactly the bytes that it sends", async () => {
-  const { keyPem, certificatePem, privateKey } = await makeKeyFiles();
-  const key = loadMachineKey(keyPem, certificatePem);
-  const sent = fromBinary(MintMachineTokenRequestSchema, await signedMintRequest(key, 1_780_315_200_123));
-  expect(verify("sha256", sent.serializedTokenRequest, privateKey, sent.signature)).toBe(true);
-  expect(fromBinary(MachineTokenRequestSchema, sent.serializedTokenRequest)).toMatchObject({
-    signatureAlgorithm: 1,
-    issuedAt: { seconds: 1_780_315_200n, nanos: 123_000_000 },
-    tokenType: 2,
+describe("signedMintRequest", () => {
+  const sign = async (serverName?: string) => {
+    const { keyPem, certificatePem, privateKey } = await makeKeyFiles();
+    const key = loadMachineKey(keyPem, certificatePem);
+    const bytes = await signedMintRequest(key, 1_780_315_200_123, serverName);
+    const sent = fromBinary(MintMachineTokenRequestSchema, bytes);
+    const isSigned = verify("sha256", sent.serializedTokenRequest, privateKey, sent.signature);
+    return { key, isSigned, request: fromBinary(MachineTokenRequestSchema, sent.serializedTokenRequest) };
+  };
+
+  it("signs exactly the bytes that it sends", async () => {
+    const { isSigned, request } = await sign();
+    expect(isSigned).toBe(true);
+    expect(request).toMatchObject({
+      signatureAlgorithm: 1,
+      issuedAt: { seconds: 1_780_315_200n, nanos: 123_000_000 },
+      tokenType: 2,
+      nonce: new Uint8Array(),
+      serverName: "",
+    });
+  });
+
+  it("carries a fresh nonce with a server's name", async () => {
+    const { key, isSigned, request } = await sign("https://tokens.example.com");
+    expect(isSigned).toBe(true);
+    expect(request.serverName).toBe("https://tokens.example.com");
+    expect(request.nonce).toHaveLength(16);
+    const other = fromBinary(MintMachineTokenRequestSchema, await signedMintRequest(key, 1_780_315_200_123, "s"));
+    expect(fromBinary(MachineTokenRequestSchema, other.serializedTokenRequest).nonce).not.toEqual(request.nonce);
   });
 });

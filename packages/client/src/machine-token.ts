@@ -19,18 +19,25 @@ export interface MintOptions extends RetryBudget {
   readonly key: MachineKey;
   /** How the call travels. Default: `connect`. */
   readonly protocol?: UnaryProtocol;
+  /**
+   * The server's name for itself. With it the request is good for one call to that server: it carries the name and a
+   * nonce, and is signed anew for each attempt. LUCI's servers do not look at either.
+   */
+  readonly serverName?: string;
   /** Unix milliseconds. Default: the system's clock. */
   readonly clock?: () => number;
 }
 
 /**
  * Trades a machine's certificate for a token: one signed request, sent again while the server cannot be reached, within
- * the time given. Needs nothing but Node. Rejects with a MintError.
+ * the time given. Needs nothing but Node. Rejects with a MintError, or with what the key rejects with.
  */
 export async function mintMachineToken(options: MintOptions): Promise<MintedMachineToken> {
-  const { url, key, protocol = "connect", clock = Date.now } = options;
-  const body = await signedMintRequest(key, clock());
-  const attempt = async (signal: AbortSignal, timeoutMs: number) =>
-    readMintResponse(await postUnary({ protocol, url, method: METHOD, body, signal, timeoutMs }));
+  const { url, key, protocol = "connect", serverName, clock = Date.now } = options;
+  const lasting = serverName === undefined ? await signedMintRequest(key, clock()) : undefined;
+  const attempt = async (signal: AbortSignal, timeoutMs: number) => {
+    const body = lasting ?? (await signedMintRequest(key, clock(), serverName));
+    return readMintResponse(await postUnary({ protocol, url, method: METHOD, body, signal, timeoutMs }));
+  };
   return retry(attempt, options);
 }
