@@ -11,3 +11,6 @@ export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";
 export { createTokenServer, type TokenServer, type TokenServerParts } from "./token-server.js";
 export type { PublicDocuments, ServerIdentity } from "./trust/public-documents.js";
+export type { Storage } from "./storage/storage.js";
+export { StorageUnavailable } from "./storage/storage-unavailable.js";
+export { StorageVersionError } from "./storage/migrate.js";

@@ -1,0 +1,79 @@
+import { type Kysely, type Migration, sql } from "kysely";
+import type { Engine } from "./tables.js";
+
+/**
+ * All migrations by name, applied in the order of their names. A migration that was released is never changed: what comes
+ * later brings one of its own.
+ */
+export function migrations(engine: Engine): Record<string, Migration> {
+  return {
+    "0001-keys-policies-leases": { up: (db) => createKeysPoliciesLeases(db, engine) },
+    "0002-audit": { up: (db) => createAudit(db, engine) },
+  };
+}
+
+type Schema = Kysely<unknown>;
+
+/** The type of byte strings. */
+const bytes = (engine: Engine) => (engine === "postgres" ? sql`bytea` : sql`blob`);
+
+async function createKeysPoliciesLeases({ schema }: Schema, engine: Engine): Promise<void> {
+  await schema
+    .createTable("signing_keys")
+    .addColumn("key_id", "text", (column) => column.primaryKey())
+    .addColumn("purpose", "text", (column) => column.notNull())
+    .addColumn("generation", "bigint", (column) => column.notNull())
+    .addColumn("private_key", bytes(engine), (column) => column.notNull())
+    .addColumn("certificate_pem", "text", (column) => column.notNull())
+    .addColumn("created_at_ms", "bigint", (column) => column.notNull())
+    .addUniqueConstraint("signing_keys_generation", ["purpose", "generation"])
+    .execute();
+  await schema
+    .createTable("policy_revisions")
+    .addColumn("number", engine === "postgres" ? "bigserial" : "integer", (column) => column.primaryKey())
+    .addColumn("revision", "text", (column) => column.notNull())
+    .addColumn("files", "text", (column) => column.notNull())
+    .addColumn("imported_at_ms", "bigint", (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable("leases")
+    .addColumn("name", "text", (column) => column.primaryKey())
+    .addColumn("holder", "text", (column) => column.notNull())
+    .addColumn("until_ms", "bigint", (column) => column.notNull())
+    .addColumn("ran_at_ms", "bigint")
+    .execute();
+}
+
+/** Records lie in the order of their chains, which on SQLite saves an index. */
+async function createAudit({ schema }: Schema, engine: Engine): Promise<void> {
+  const records = schema
+    .createTable("audit_records")
+    .addColumn("chain", "text", (column) => column.notNull())
+    .addColumn("sequence", "bigint", (column) => column.notNull())
+    .addColumn("kind", "text", (column) => column.notNull())
+    .addColumn("time_ms", "bigint", (column) => column.notNull())
+    .addColumn("data", "text", (column) => column.notNull())
+    .addColumn("previous", bytes(engine), (column) => column.notNull())
+    .addPrimaryKeyConstraint("audit_records_key", ["chain", "sequence"]);
+  await (engine === "sqlite" ? records.modifyEnd(sql`without rowid`) : records).execute();
+  await schema
+    .createIndex("audit_records_time")
+    .on("audit_records")
+    .columns(["time_ms", "chain", "sequence"])
+    .execute();
+  await schema
+    .createTable("audit_chains")
+    .addColumn("chain", "text", (column) => column.primaryKey())
+    .addColumn("sequence", "bigint", (column) => column.notNull())
+    .addColumn("hash", bytes(engine), (column) => column.notNull())
+    .addColumn("time_ms", "bigint", (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable("audit_checkpoints")
+    .addColumn("number", "bigint", (column) => column.primaryKey())
+    .addColumn("time_ms", "bigint", (column) => column.notNull())
+    .addColumn("body", "text", (column) => column.notNull())
+    .addColumn("key_id", "text", (column) => column.notNull())
+    .addColumn("signature", bytes(engine), (column) => column.notNull())
+    .execute();
+}

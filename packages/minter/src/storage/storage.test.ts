@@ -1,0 +1,142 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "libsql";
+import { Client } from "pg";
+import { type PostgresServer, startPostgres } from "postgres-server";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { storageContract } from "./contract/contract.js";
+import { openPostgresStorage } from "./postgres.js";
+import { openSqliteStorage } from "./sqlite.js";
+import type { Storage } from "./storage.js";
+import { StorageUnavailable } from "./storage-unavailable.js";
+
+const folder = mkdtempSync(join(tmpdir(), "storage-"));
+let postgres: PostgresServer | undefined;
+let count = 0;
+
+beforeAll(async () => void (postgres = await startPostgres()));
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await postgres?.remove();
+});
+
+/** Where a fresh storage of an engine is. */
+async function freshPlace(engine: string): Promise<string> {
+  if (engine === "SQLite") return join(folder, `${count++}/tokens.db`);
+  if (!postgres) throw new Error("PostgreSQL did not start");
+  return postgres.createDatabase();
+}
+
+function open(place: string): Promise<Storage> {
+  return place.startsWith("postgres://") ? openPostgresStorage(place) : openSqliteStorage(place);
+}
+
+describe.each(["SQLite", "PostgreSQL"])("%s", (engine) => {
+  it.each(storageContract)("$name", async ({ run }) => {
+    const storage = await open(await freshPlace(engine));
+    try {
+      await run(storage);
+    } finally {
+      await storage.close();
+    }
+  });
+
+  it("is there again after it was closed", async () => {
+    const place = await freshPlace(engine);
+    const first = await open(place);
+    await first.policies.put({ revision: "r", files: {}, importedAtMs: 1 });
+    await first.close();
+    const second = await open(place);
+    expect((await second.policies.current())?.revision).toBe("r");
+    await second.close();
+  });
+
+  it("can be opened by several servers at once, the first time too", async () => {
+    const place = await freshPlace(engine);
+    const storages = await Promise.all([open(place), open(place), open(place), open(place)]);
+    await storages[0]?.policies.put({ revision: "r", files: {}, importedAtMs: 1 });
+    for (const storage of storages) {
+      expect((await storage.policies.current())?.revision).toBe("r");
+      await storage.close();
+    }
+  });
+
+  it("answers a ping", async () => {
+    const storage = await open(await freshPlace(engine));
+    await storage.ping();
+    await storage.close();
+  });
+});
+
+describe("a SQLite file", () => {
+  it("is for its owner alone, its journal too, whatever the umask", async () => {
+    const path = await freshPlace("SQLite");
+    const storage = await open(path);
+    await storage.policies.put({ revision: "r", files: {}, importedAtMs: 1 });
+    const files = [path, `${path}-wal`, `${path}-shm`].filter(existsSync);
+    expect(files.length).toBeGreaterThan(1);
+    for (const file of files) expect(statSync(file).mode & 0o777).toBe(0o600);
+    await storage.close();
+  });
+
+  it("is refused when others can read it", async () => {
+    const path = await freshPlace("SQLite");
+    mkdirSync(join(path, ".."));
+    writeFileSync(path, "");
+    chmodSync(path, 0o640);
+    await expect(open(path)).rejects.toThrow(/can be read by others.*chmod 600/);
+  });
+
+  it("says so when it is none", async () => {
+    const path = await freshPlace("SQLite");
+    mkdirSync(join(path, ".."));
+    writeFileSync(path, "x".repeat(5000), { mode: 0o600 });
+    await expect(open(path)).rejects.toThrow();
+  });
+
+  it("answers that it is unavailable once it is closed", async () => {
+    const storage = await open(":memory:");
+    await storage.close();
+    await expect(storage.ping()).rejects.toThrow();
+    await expect(storage.audit.append([], [])).rejects.toThrow(StorageUnavailable);
+  });
+});
+
+describe("PostgreSQL that goes away", () => {
+  it("is unavailable meanwhile, and used again by itself", async () => {
+    if (!postgres) throw new Error("PostgreSQL did not start");
+    const server = postgres;
+    const storage = await open(await server.createDatabase());
+    await storage.policies.put({ revision: "r", files: {}, importedAtMs: 1 });
+    await server.stop();
+    await expect(storage.policies.current()).rejects.toThrow(StorageUnavailable);
+    await expect(storage.audit.append([], [])).rejects.toThrow(StorageUnavailable);
+    await expect(open("postgres://postgres@127.0.0.1:1/nobody-listens")).rejects.toThrow(StorageUnavailable);
+    await server.start();
+    await expect.poll(() => storage.policies.current().catch(() => undefined)).toMatchObject({ revision: "r" });
+    await storage.close();
+  });
+});
+
+describe("a database of a newer program", () => {
+  it.each(["SQLite", "PostgreSQL"])("is refused on %s", async (engine) => {
+    const place = await freshPlace(engine);
+    await (await open(place)).close();
+    await addForeignMigration(place);
+    await expect(open(place)).rejects.toThrow(/newer version.*9999-future/);
+  });
+
+  async function addForeignMigration(place: string): Promise<void> {
+    const insert = "INSERT INTO kysely_migration (name, timestamp) VALUES ('9999-future', 'x')";
+    if (place.startsWith("postgres://")) {
+      const client = new Client({ connectionString: place });
+      await client.connect();
+      await client.query(insert);
+      return client.end();
+    }
+    const db = new Database(place);
+    db.exec(insert);
+    db.close();
+  }
+});

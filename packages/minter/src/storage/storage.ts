@@ -1,0 +1,18 @@
+import type { AuditStore } from "../audit/audit-store.js";
+import type { LeaseStore } from "../jobs/lease-store.js";
+import type { KeyStore } from "../keys/key-store.js";
+import type { PolicyStore } from "../policies/policy-store.js";
+
+/**
+ * Where a token server keeps what must outlive it: one narrow store per feature. All methods reject with
+ * StorageUnavailable while the engine cannot be reached, and go on by themselves once it can.
+ */
+export interface Storage {
+  readonly keys: KeyStore;
+  readonly policies: PolicyStore;
+  readonly leases: LeaseStore;
+  readonly audit: AuditStore;
+  /** Whether the engine answers now. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,41 @@
+import type { Generated, Kysely } from "kysely";
+import type { AuditKind } from "../audit/audit-store.js";
+import type { KeyPurpose } from "../keys/key-store.js";
+
+/** The tables, one property each. Times are Unix milliseconds. Features add theirs with a migration. */
+export interface Tables {
+  signing_keys: {
+    key_id: string;
+    purpose: KeyPurpose;
+    generation: number;
+    private_key: Uint8Array;
+    certificate_pem: string;
+    created_at_ms: number;
+  };
+  policy_revisions: {
+    number: Generated<number>;
+    revision: string;
+    files: string;
+    imported_at_ms: number;
+  };
+  leases: { name: string; holder: string; until_ms: number; ran_at_ms: number | null };
+  audit_records: {
+    chain: string;
+    sequence: number;
+    kind: AuditKind;
+    time_ms: number;
+    data: string;
+    previous: Uint8Array;
+  };
+  audit_chains: { chain: string; sequence: number; hash: Uint8Array; time_ms: number };
+  audit_checkpoints: { number: number; time_ms: number; body: string; key_id: string; signature: Uint8Array };
+}
+
+/** The two engines. */
+export type Engine = "sqlite" | "postgres";
+
+/** An open database: Kysely for all queries but the audit append, which each engine does in its fastest way. */
+export interface Database {
+  readonly engine: Engine;
+  readonly db: Kysely<Tables>;
+}
