@@ -34,10 +34,27 @@ export function refuseToken(errorCode: ErrorCode, message: string, detail: strin
   return new Refusal(Code.FailedPrecondition, errorCode, message, detail, cause);
 }
 
+/** How long a caller should wait before it tries again, in seconds. */
+const RETRY_AFTER_SECONDS = 5;
+
+/** Cannot tell now: something that the answer needs is out of reach. The caller should try again; the detail is logged. */
+export class Unavailable extends Error {
+  override name = "Unavailable";
+  readonly detail: string;
+
+  constructor(message: string, detail: string = message, cause?: unknown) {
+    super(message, { cause });
+    this.detail = detail;
+  }
+}
+
 /** What the caller sees of an error: a refusal's own words, and nothing of a bug or an outage. */
 export function renderError(error: unknown, referenceId: string): ConnectError {
   const metadata = { [REFERENCE_HEADER]: referenceId };
   if (error instanceof Refusal) return new ConnectError(error.message, error.code, metadata);
+  if (error instanceof Unavailable) {
+    return new ConnectError(error.message, Code.Unavailable, { ...metadata, "Retry-After": `${RETRY_AFTER_SECONDS}` });
+  }
   if (error instanceof ConnectError) {
     error.metadata.set(REFERENCE_HEADER, referenceId);
     return error;

@@ -1,7 +1,7 @@
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { TokenMinter } from "@tokens/api";
 import { describe, expect, it } from "vitest";
-import { REFERENCE_HEADER, refuseCall } from "../errors.js";
+import { REFERENCE_HEADER, refuseCall, Unavailable } from "../errors.js";
 import { answerErrors } from "./answer-errors.js";
 
 type Entry = [level: string, fields: Record<string, unknown>, message: string];
@@ -48,6 +48,14 @@ describe("answerErrors", () => {
     expect(error.code).toBe(Code.Internal);
     expect(error.rawMessage).toBe("internal error");
     expect(entries).toMatchObject([["error", { err: bug }, "call failed"]]);
+  });
+
+  it("tells the caller when to come again if nobody can tell now, and the log why", async () => {
+    const { error, entries } = await callThatThrows(new Unavailable("cannot check tokens now", "https://a is down"));
+    expect(error.code).toBe(Code.Unavailable);
+    expect(error.rawMessage).toBe("cannot check tokens now");
+    expect(error.metadata.get("retry-after")).toBe("5");
+    expect(entries).toMatchObject([["warn", { code: "Unavailable", detail: "https://a is down" }, "call refused"]]);
   });
 
   it("passes an RPC error on as it is, with a reference id", async () => {

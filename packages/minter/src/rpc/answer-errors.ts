@@ -1,11 +1,13 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { Refusal, renderError } from "../errors.js";
+import { Refusal, renderError, Unavailable } from "../errors.js";
 import type { Logger } from "../log.js";
+import { callerKey } from "./caller.js";
 import { peerAddressKey } from "./peer.js";
 import { newReferenceId, referenceIdKey } from "./reference-id.js";
 
 function describe(error: unknown): Record<string, unknown> {
   if (error instanceof Refusal) return { code: Code[error.code], detail: error.detail, err: error.cause };
+  if (error instanceof Unavailable) return { code: "Unavailable", detail: error.detail, err: error.cause };
   if (error instanceof ConnectError) return { code: Code[error.code], detail: error.rawMessage };
   return { code: Code[Code.Internal], err: error };
 }
@@ -21,8 +23,10 @@ export function answerErrors(log: Logger): Interceptor {
     try {
       return await next(request);
     } catch (error) {
-      const fields = { method: request.method.name, peer: request.contextValues.get(peerAddressKey), referenceId };
-      const expected = error instanceof Refusal || error instanceof ConnectError;
+      const { identity } = request.contextValues.get(callerKey);
+      const peer = request.contextValues.get(peerAddressKey);
+      const fields = { method: request.method.name, peer, caller: identity, referenceId };
+      const expected = error instanceof Refusal || error instanceof Unavailable || error instanceof ConnectError;
       log[expected ? "warn" : "error"]({ ...fields, ...describe(error) }, expected ? "call refused" : "call failed");
       throw renderError(error, referenceId);
     }
