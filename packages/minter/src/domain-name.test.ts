@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isCanonicalDomain } from "./domain-name.js";
+import { asciiLowerCase, isCanonicalDomain } from "./domain-name.js";
 
 describe("isCanonicalDomain", () => {
   it.each(["example.com", "a", "a-b_c.1.example.org", "x".repeat(63), `${"a.".repeat(126)}a`])("takes %s", (name) => {
@@ -25,4 +25,8 @@ describe("isCanonicalDomain", () => {
   ])("refuses %s", (_, name) => {
     expect(isCanonicalDomain(name)).toBe(false);
   });
+});
+
+it("lower-cases ASCII letters and leaves others alone, that look like them in lower case", () => {
+  expect(asciiLowerCase("HOST-K\u212A.Example")).toBe("host-k\u212A.example");
 });

@@ -8,3 +8,11 @@ const MAX_LENGTH = 253;
 export function isCanonicalDomain(name: string): boolean {
   return name.length <= MAX_LENGTH && DOMAIN.test(name);
 }
+
+/**
+ * Lower case for ASCII letters only: the full mapping turns the Kelvin sign into a plain k, and so one name into
+ * another's.
+ */
+export function asciiLowerCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

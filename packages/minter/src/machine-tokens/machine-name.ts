@@ -1,6 +1,6 @@
 import { ErrorCode } from "@tokens/api";
 import type { Certificate } from "@tokens/pki";
-import { isCanonicalDomain } from "../domain-name.js";
+import { asciiLowerCase, isCanonicalDomain } from "../domain-name.js";
 import { refuseToken } from "../errors.js";
 
 /** A machine's name, split at its first dot. */
@@ -17,19 +17,14 @@ export function machineNameOf({ subject, dnsNames }: Certificate): MachineName {
   const [first, ...more] = subject.commonNames;
   if (first === undefined || first === "") throw refuse("unsupported cert, Subject CN field is required");
   if (more.length > 0) throw refuse("unsupported cert, Subject has more than one CN");
-  const commonName = lowerCase(first);
-  const extended = dnsNames.map(lowerCase).find((name) => name.startsWith(`${commonName}.`));
+  const commonName = asciiLowerCase(first);
+  const extended = dnsNames.map(asciiLowerCase).find((name) => name.startsWith(`${commonName}.`));
   const fqdn = extended ?? commonName;
   if (!fqdn.includes(".")) throw refuse(`not a valid FQDN ${JSON.stringify(fqdn)}`);
   if (!isCanonicalDomain(fqdn)) {
     throw refuse("not a valid FQDN: labels are letters, digits, '-' and '_', 1 to 63 each, 253 in all");
   }
   return { fqdn, domain: fqdn.slice(fqdn.indexOf(".") + 1) };
-}
-
-/** ASCII letters only: the full mapping turns the Kelvin sign into a plain k, and so one machine's name into another's. */
-function lowerCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function refuse(message: string): Error {
