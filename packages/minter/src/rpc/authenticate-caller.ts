@@ -1,0 +1,29 @@
+import { Code, type Interceptor } from "@connectrpc/connect";
+import { MACHINE_TOKEN_HEADER } from "@tokens/machine-auth/machine-token";
+import type { Caller, IncomingCall } from "../access/caller.js";
+import { DELEGATION_HEADER } from "../access/identify-caller.js";
+import { PROJECT_HEADER } from "../access/project-header.js";
+import { refuseCall } from "../errors.js";
+import { callerKey, clientCertificateKey, repeatedHeadersKey } from "./caller.js";
+
+/** Headers that say who calls. */
+const CREDENTIAL_HEADERS = ["Authorization", MACHINE_TOKEN_HEADER, PROJECT_HEADER, DELEGATION_HEADER];
+
+/** Finds out who makes each call, and tells the handlers. A call with a bad credential ends here: it is not anonymous. */
+export function authenticateCaller(
+  identify: (call: IncomingCall) => Promise<Caller>,
+  clock: () => number,
+): Interceptor {
+  return (next) => async (request) => {
+    const { contextValues, header } = request;
+    refuseRepeated(contextValues.get(repeatedHeadersKey));
+    const clientCertificate = contextValues.get(clientCertificateKey);
+    contextValues.set(callerKey, await identify({ headers: header, clientCertificate, nowMs: clock() }));
+    return next(request);
+  };
+}
+
+function refuseRepeated(repeated: ReadonlySet<string>): void {
+  const name = CREDENTIAL_HEADERS.find((header) => repeated.has(header.toLowerCase()));
+  if (name !== undefined) throw refuseCall(Code.Unauthenticated, `the call has more than one ${name} header`);
+}
