@@ -35,7 +35,7 @@ beforeAll(async () => {
       issuedAt,
       lifetime: 3600,
       caId: 1n,
-      certSn: Buffer.of(1),
+      certSn: "01",
       audience: [],
     };
     const tokenBody = encodeMachineTokenBody(body);

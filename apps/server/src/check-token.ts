@@ -131,7 +131,13 @@ function bodyOf(token: string): unknown {
 
 function readBody(token: string) {
   const { body } = decodeUnverifiedMachineToken(token);
-  return { ...body, issuedAt: BigInt(body.issuedAt), lifetime: BigInt(body.lifetime), audience: [...body.audience] };
+  return {
+    ...body,
+    issuedAt: BigInt(body.issuedAt),
+    lifetime: BigInt(body.lifetime),
+    certSn: Buffer.from(body.certSn, "hex"),
+    audience: [...body.audience],
+  };
 }
 
 function sentence({ ok, code, message, identity, fingerprint }: Row): string {

@@ -22,6 +22,7 @@ describe("CanonicalReader", () => {
         expect(reader.safeNumber(15)).toBe(small);
         expect(reader.strings(16)).toEqual(strings);
         reader.end();
+        expect(new CanonicalReader(Buffer.from(written)).hex(1)).toBe(Buffer.from(bytes).toString("hex"));
       }),
     );
   });
@@ -56,7 +57,31 @@ describe("CanonicalReader", () => {
     }
   });
 
+  it("reads nothing that lies behind its end in the same memory", () => {
+    const memory = Buffer.from("0a0278790801", "hex");
+    for (let length = 0; length <= memory.length; length++) {
+      const [shared, own] = [new CanonicalReader(memory, length), new CanonicalReader(memory.subarray(0, length))];
+      const read = (reader: CanonicalReader) => {
+        try {
+          const values = [reader.string(1), reader.int64(1), reader.safeNumber(1)];
+          reader.end();
+          return values;
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      expect(read(shared)).toEqual(read(own));
+    }
+  });
+
   it("keeps a byte order mark, which is part of a text", () => {
     expect(hex("0a04efbbbf78").string(1)).toBe("\uFEFFx");
+  });
+});
+
+describe("CanonicalWriter", () => {
+  it("writes bytes that are given in hex, and nothing but hex", () => {
+    expect(Buffer.from(new CanonicalWriter().hex(1, "00ff").finish()).toString("hex")).toBe("0a0200ff");
+    for (const text of ["0", "0g", "xx", "00 ff"]) expect(() => new CanonicalWriter().hex(1, text)).toThrow("in hex");
   });
 });

@@ -1,7 +1,14 @@
+const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 const CONTINUES = 0x80;
 /** Longest varint: 64 bits in groups of seven. */
 const MAX_VARINT_BYTES = 10;
+/** A varint this long is held exactly by a number. */
+const SMALL_VARINT_BYTES = 7;
+
+const ABSENT = -1;
+const NO_BYTES: Buffer = Buffer.alloc(0);
+const NO_STRINGS: readonly string[] = Object.freeze([]);
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -12,41 +19,48 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * was signed. All methods throw an Error that names what is wrong.
  */
 export class CanonicalReader {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
+  readonly #end: number;
   #position = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+  /** Reads the first `length` bytes. */
+  constructor(bytes: Uint8Array, length: number = bytes.length) {
+    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#end = length;
   }
 
   /** A bytes field, as a view of the input; empty when absent. */
   bytes(field: number): Uint8Array {
-    if (!this.#takeTag(field, LENGTH_DELIMITED)) return this.#bytes.subarray(0, 0);
-    const length = this.#safeVarint();
-    const end = this.#position + length;
-    if (length === 0) throw new Error(`field ${field} is written though it is empty`);
-    if (end > this.#bytes.length) throw new Error(`field ${field} is cut short`);
-    const content = this.#bytes.subarray(this.#position, end);
-    this.#position = end;
-    return content;
+    const start = this.#skipBytes(field);
+    return start === ABSENT ? NO_BYTES : this.#bytes.subarray(start, this.#position);
+  }
+
+  /** A bytes field in lower-case hex; empty when absent. */
+  hex(field: number): string {
+    const start = this.#skipBytes(field);
+    return start === ABSENT ? "" : this.#bytes.toString("hex", start, this.#position);
   }
 
   /** A string field; empty when absent. */
   string(field: number): string {
-    const content = this.bytes(field);
-    return content.length === 0 ? "" : utf8.decode(content);
+    const start = this.#skipBytes(field);
+    if (start === ABSENT) return "";
+    if (this.#isAscii(start)) return this.#bytes.toString("latin1", start, this.#position);
+    return utf8.decode(this.#bytes.subarray(start, this.#position));
   }
 
   /** A repeated string field. */
-  strings(field: number): string[] {
+  strings(field: number): readonly string[] {
+    const first = this.string(field);
+    if (first === "") return NO_STRINGS;
     const values: string[] = [];
-    for (let value = this.string(field); value !== ""; value = this.string(field)) values.push(value);
+    for (let value = first; value !== ""; value = this.string(field)) values.push(value);
     return values;
   }
 
   /** A uint64 field that JavaScript holds exactly; 0 when absent. */
   safeNumber(field: number): number {
-    if (!this.#takeTag(field, 0)) return 0;
+    if (!this.#takeTag(field, VARINT)) return 0;
     const value = this.#safeVarint();
     if (value === 0) throw new Error(`field ${field} is written though it is 0`);
     return value;
@@ -54,46 +68,81 @@ export class CanonicalReader {
 
   /** An int64 field; 0 when absent. */
   int64(field: number): bigint {
-    if (!this.#takeTag(field, 0)) return 0n;
+    if (!this.#takeTag(field, VARINT)) return 0n;
     const value = this.#varint();
     if (value === 0n) throw new Error(`field ${field} is written though it is 0`);
-    return BigInt.asIntN(64, value);
+    return value;
   }
 
   /** Nothing may be left. */
   end(): void {
-    if (this.#position !== this.#bytes.length) throw new Error("a field is unknown, repeated, or out of order");
+    if (this.#position !== this.#end) throw new Error("a field is unknown, repeated, or out of order");
   }
 
   /** Takes the next tag if it is this field's, in its shortest form. */
   #takeTag(field: number, wireType: number): boolean {
     const tag = field * 8 + wireType;
-    const [low, high] = [tag & 0x7f, tag >> 7];
-    if (high === 0) return this.#bytes[this.#position] === low && ++this.#position > 0;
-    const matches = this.#bytes[this.#position] === (low | CONTINUES) && this.#bytes[this.#position + 1] === high;
-    if (matches) this.#position += 2;
+    const low = tag & 0x7f;
+    const high = tag >> 7;
+    const at = this.#position;
+    const matches = high === 0 ? this.#at(at) === low : this.#at(at) === (low | CONTINUES) && this.#at(at + 1) === high;
+    if (matches) this.#position += high === 0 ? 1 : 2;
     return matches;
   }
 
-  #safeVarint(): number {
-    const value = Number(this.#varint());
-    if (!Number.isSafeInteger(value)) throw new Error("a number is too large");
-    return value;
+  /** A byte of the input: what lies behind its end in the same memory is no part of it. */
+  #at(position: number): number | undefined {
+    return position < this.#end ? this.#bytes[position] : undefined;
   }
 
-  /** An unsigned varint in its shortest form, of at most 64 bits. */
-  #varint(): bigint {
+  /** Goes to the end of a bytes field; where its content begins, or ABSENT. */
+  #skipBytes(field: number): number {
+    if (!this.#takeTag(field, LENGTH_DELIMITED)) return ABSENT;
+    const length = this.#safeVarint();
     const start = this.#position;
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = this.#bytes[this.#position++];
+    if (length === 0) throw new Error(`field ${field} is written though it is empty`);
+    if (length > this.#end - start) throw new Error(`field ${field} is cut short`);
+    this.#position = start + length;
+    return start;
+  }
+
+  #isAscii(start: number): boolean {
+    for (let i = start; i < this.#position; i++) if ((this.#bytes[i] ?? 0) > 0x7f) return false;
+    return true;
+  }
+
+  /** An unsigned varint that JavaScript holds exactly: sums of powers of two stay exact up to there. */
+  #safeVarint(): number {
+    let value = 0;
+    let scale = 1;
+    for (const start = this.#position; ; scale *= 0x80) {
+      const byte = this.#at(this.#position++);
       if (byte === undefined) throw new Error("a number is cut short");
-      value |= BigInt(byte & 0x7f) << shift;
+      value += (byte & 0x7f) * scale;
+      if (!Number.isSafeInteger(value)) throw new Error("a number is too large");
       if (byte >= CONTINUES && this.#position - start < MAX_VARINT_BYTES) continue;
-      if (byte >= CONTINUES || value >= 1n << 64n) throw new Error("a number has more than 64 bits");
+      if (byte >= CONTINUES) throw new Error("a number has more than 64 bits");
       if (byte === 0 && this.#position - start > 1) throw new Error("a number is not in its shortest form");
       return value;
     }
+  }
+
+  /** A varint of at most 64 bits as a signed number: big ones go through BigInt, which is slow. */
+  #varint(): bigint {
+    const start = this.#position;
+    while ((this.#at(this.#position) ?? 0) >= CONTINUES) this.#position++;
+    const last = this.#position++;
+    if (last - start < SMALL_VARINT_BYTES) {
+      this.#position = start;
+      return BigInt(this.#safeVarint());
+    }
+    if (last - start >= MAX_VARINT_BYTES) throw new Error("a number has more than 64 bits");
+    if (last >= this.#end) throw new Error("a number is cut short");
+    if (this.#bytes[last] === 0) throw new Error("a number is not in its shortest form");
+    let value = 0n;
+    for (let i = last; i >= start; i--) value = (value << 7n) | BigInt((this.#bytes[i] ?? 0) & 0x7f);
+    if (value >= 1n << 64n) throw new Error("a number has more than 64 bits");
+    return BigInt.asIntN(64, value);
   }
 }
 
@@ -105,6 +154,13 @@ export class CanonicalWriter {
     if (value.length === 0) return this;
     this.#parts.push(varint(BigInt(field * 8 + LENGTH_DELIMITED)), varint(BigInt(value.length)), value);
     return this;
+  }
+
+  /** A bytes field that is given in hex. */
+  hex(field: number, value: string): this {
+    const bytes = Buffer.from(value, "hex");
+    if (bytes.length * 2 !== value.length) throw new TypeError(`field ${field} must be given in hex`);
+    return this.bytes(field, bytes);
   }
 
   string(field: number, value: string): this {

@@ -23,7 +23,7 @@ const bodies: fc.Arbitrary<MachineTokenBody> = fc.record({
   issuedAt: fc.maxSafeNat(),
   lifetime: fc.maxSafeNat(),
   caId: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-  certSn: fc.uint8Array({ maxLength: 20 }),
+  certSn: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString("hex")),
   audience: fc.array(text, { maxLength: 4 }),
 });
 
@@ -35,10 +35,7 @@ describe("the encoding of a token", () => {
         const decoded = decodeUnverifiedMachineToken(token);
         expect(decoded.keyId).toBe(keyId);
         expect(Buffer.from(decoded.rsaSha256)).toEqual(Buffer.from(rsaSha256));
-        expect({ ...decoded.body, certSn: Buffer.from(decoded.body.certSn) }).toEqual({
-          ...body,
-          certSn: Buffer.from(body.certSn),
-        });
+        expect(decoded.body).toEqual(body);
       }),
     );
   });
@@ -46,7 +43,7 @@ describe("the encoding of a token", () => {
   it("is that of the protocol's own code generator", () => {
     fc.assert(
       fc.property(bodies, ({ issuedAt, lifetime, ...rest }) => {
-        const message = { ...rest, certSn: Uint8Array.from(rest.certSn), audience: [...rest.audience] };
+        const message = { ...rest, certSn: Buffer.from(rest.certSn, "hex"), audience: [...rest.audience] };
         const theirs = toBinary(
           MachineTokenBodySchema,
           create(MachineTokenBodySchema, { ...message, issuedAt: BigInt(issuedAt), lifetime: BigInt(lifetime) }),

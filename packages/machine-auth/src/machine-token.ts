@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { CanonicalReader, CanonicalWriter } from "./canonical-proto.js";
 import { TokenRejected } from "./errors.js";
+import { decodeBase64, decodedLength, encodeBase64 } from "./token-text.js";
 
 /** The header in which machines send their token. */
 export const MACHINE_TOKEN_HEADER = "X-Luci-Machine-Token";
@@ -22,8 +23,8 @@ export interface MachineTokenBody {
   readonly lifetime: number;
   /** Id of the CA of the machine's certificate. */
   readonly caId: bigint;
-  /** Serial number of the certificate: unsigned, big-endian, without leading zero bytes. */
-  readonly certSn: Uint8Array;
+  /** Serial number of the certificate in lower-case hex: unsigned, big-endian, without leading zero bytes. */
+  readonly certSn: string;
   /** Services that the token is meant for; none means any. */
   readonly audience: readonly string[];
 }
@@ -41,7 +42,7 @@ export interface UnverifiedMachineToken extends MachineTokenEnvelope {
   readonly body: MachineTokenBody;
 }
 
-/** The canonical bytes of a body. */
+/** The canonical bytes of a body. Throws a TypeError for a serial number that is not hex. */
 export function encodeMachineTokenBody(body: MachineTokenBody): Uint8Array {
   return new CanonicalWriter()
     .string(1, body.machineFqdn)
@@ -49,7 +50,7 @@ export function encodeMachineTokenBody(body: MachineTokenBody): Uint8Array {
     .number(3, body.issuedAt)
     .number(4, body.lifetime)
     .number(5, body.caId)
-    .bytes(7, body.certSn)
+    .hex(7, body.certSn)
     .strings(1000, body.audience)
     .finish();
 }
@@ -62,7 +63,7 @@ function decodeBody(bytes: Uint8Array): MachineTokenBody {
     issuedAt: reader.safeNumber(3),
     lifetime: reader.safeNumber(4),
     caId: reader.int64(5),
-    certSn: reader.bytes(7),
+    certSn: reader.hex(7),
     audience: reader.strings(1000),
   };
   reader.end();
@@ -77,11 +78,11 @@ export function machineTokenSignedBytes(tokenBody: Uint8Array): Uint8Array {
 /** The text of a token: its envelope in the standard base64 alphabet, without padding. */
 export function encodeMachineToken({ tokenBody, keyId, rsaSha256 }: MachineTokenEnvelope): string {
   const envelope = new CanonicalWriter().bytes(1, tokenBody).string(2, keyId).bytes(3, rsaSha256).finish();
-  return withoutPadding(Buffer.from(envelope).toString("base64"));
+  return encodeBase64(envelope, "base64");
 }
 
-function decodeEnvelope(bytes: Uint8Array): MachineTokenEnvelope {
-  const reader = new CanonicalReader(bytes);
+function decodeEnvelope(bytes: Uint8Array, length: number): MachineTokenEnvelope {
+  const reader = new CanonicalReader(bytes, length);
   const envelope = { tokenBody: reader.bytes(1), keyId: reader.string(2), rsaSha256: reader.bytes(3) };
   reader.end();
   return envelope;
@@ -89,20 +90,21 @@ function decodeEnvelope(bytes: Uint8Array): MachineTokenEnvelope {
 
 /**
  * Reads a token without verifying anything. There is exactly one text for a token: other alphabets, padding, blanks and
- * every other encoding of the same message are refused. Throws TokenRejected: TOO_LARGE, MALFORMED.
+ * every other encoding of the same message are refused. The bytes of the answer lie in `memory`, which lets a verifier
+ * use the same again and again; without it each answer has its own. Throws TokenRejected: TOO_LARGE, MALFORMED.
  */
-export function decodeUnverifiedMachineToken(token: string): UnverifiedMachineToken {
+export function decodeUnverifiedMachineToken(token: string, memory?: Buffer): UnverifiedMachineToken {
   if (token.length > MAX_MACHINE_TOKEN_LENGTH) {
     throw new TokenRejected("TOO_LARGE", `the token has more than ${MAX_MACHINE_TOKEN_LENGTH} characters`);
   }
-  const bytes = Buffer.from(token, "base64");
-  // Node skips what is not base64, takes two alphabets and ignores leftover bits. Encoding again tells.
-  if (withoutPadding(bytes.toString("base64")) !== token) {
+  const length = decodedLength(token);
+  const bytes = memory ?? Buffer.allocUnsafeSlow(length);
+  if (!decodeBase64(token, "base64", bytes)) {
     throw new TokenRejected("MALFORMED", "the token is not unpadded base64 of the standard alphabet");
   }
   try {
-    const envelope = decodeEnvelope(bytes);
-    return { ...envelope, body: decodeBody(envelope.tokenBody) };
+    const { tokenBody, keyId, rsaSha256 } = decodeEnvelope(bytes, length);
+    return { tokenBody, keyId, rsaSha256, body: decodeBody(tokenBody) };
   } catch (error) {
     throw new TokenRejected("MALFORMED", "the token is not a machine token in canonical form", error);
   }
@@ -111,9 +113,4 @@ export function decodeUnverifiedMachineToken(token: string): UnverifiedMachineTo
 /** What stands for a token in logs: the first 16 bytes of the SHA-256 of its text, in hex. */
 export function tokenFingerprint(token: string): string {
   return createHash("sha256").update(token).digest().subarray(0, FINGERPRINT_BYTES).toString("hex");
-}
-
-function withoutPadding(base64: string): string {
-  const padding = base64.indexOf("=");
-  return padding === -1 ? base64 : base64.slice(0, padding);
 }

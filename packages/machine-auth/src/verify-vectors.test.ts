@@ -93,7 +93,7 @@ describeWithVectors("the verdicts of LUCI's checker", () => {
       const document = readVector(bundle ? `machine-token/${bundle}` : vectors.certificates).toString("utf8");
       const trust = trustFromCertificates(document, { issuer: vectors.issuer });
       const { identity, machineFqdn, caId, certSn } = verifyMachineToken(token, trust, { now: secondsOf(at) });
-      const machine = { fqdn: machineFqdn, ca_id: Number(caId), cert_sn_hex: Buffer.from(certSn).toString("hex") };
+      const machine = { fqdn: machineFqdn, ca_id: Number(caId), cert_sn_hex: certSn };
       return { code: "accepted", identity, machine };
     } catch (error) {
       if (error instanceof TokenRejected || error instanceof TrustUnavailable) return { code: error.code };

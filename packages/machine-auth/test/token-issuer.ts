@@ -31,7 +31,7 @@ export async function makeTokenIssuer(account = "minter@example.com"): Promise<T
     issuedAt: ISSUED_AT,
     lifetime: 3600,
     caId: 42n,
-    certSn: Uint8Array.of(0x10, 0x01),
+    certSn: "1001",
     audience: [],
     ...changes,
   });

@@ -29,7 +29,7 @@ export async function signMachineToken(
     issuedAt,
     lifetime: grant.lifetimeSeconds,
     caId: grant.caId,
-    certSn: grant.certSn,
+    certSn: Buffer.from(grant.certSn).toString("hex"),
     audience: [],
   });
   const rsaSha256 = await signer.sign(machineTokenSignedBytes(tokenBody));
