@@ -6,11 +6,13 @@ import * as machineToken from "./machine-token.js";
 
 it("exports these names and no others", () => {
   expect(Object.keys(machineAuth).toSorted()).toEqual([
+    "Revocations",
     "TokenRejected",
     "TrustUnavailable",
     "authenticate",
     "fixedTrust",
     "isIdentity",
+    "machineTokenVerifier",
     "trustFromCertificates",
     "trustFromServer",
     "verifyMachineToken",

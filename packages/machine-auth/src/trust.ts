@@ -1,10 +1,15 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { TrustUnavailable } from "./errors.js";
+import { Revocations } from "./revocations.js";
 
-/** Who is trusted: signing keys by key id, by the e-mail of their owner. A snapshot: it never changes. */
+/** Who is trusted, and what was revoked. A snapshot: it never changes. */
 export interface Trust {
+  /** Signing keys by key id, by the e-mail of their owner. */
   readonly issuers: ReadonlyMap<string, ReadonlyMap<string, KeyObject>>;
+  readonly revocations: Revocations;
 }
+
+const nothingRevoked = new Revocations([]);
 
 /** Largest certificates document, in bytes. */
 export const MAX_TRUST_DOCUMENT_BYTES: number = 1024 * 1024;
@@ -30,7 +35,7 @@ export function trustFromCertificates(document: string, options: { readonly issu
   if (certificates !== null && !Array.isArray(certificates)) throw bad("it has no list of certificates");
   const keys = new Map<string, KeyObject>();
   for (const entry of certificates ?? []) addKey(keys, entry as unknown);
-  return Object.freeze({ issuers: new Map([[account, keys]]) });
+  return Object.freeze({ issuers: new Map([[account, keys]]), revocations: nothingRevoked });
 }
 
 function bad(reason: string, cause?: unknown): TrustUnavailable {

@@ -1,8 +1,9 @@
 import { type KeyObject, verify } from "node:crypto";
 import { TokenRejected } from "./errors.js";
-import { isIdentity } from "./identity.js";
+import { isBotName } from "./identity.js";
 import {
   decodeUnverifiedMachineToken,
+  MAX_MACHINE_TOKEN_LENGTH,
   type MachineTokenBody,
   machineTokenSignedBytes,
   type UnverifiedMachineToken,
@@ -15,6 +16,9 @@ const CLOCK_DRIFT_SECONDS = 10;
 /** Longest life of a token that is believed, in seconds: no server makes tokens that live longer than a day. */
 const MAX_LIFETIME_SECONDS = 86_400;
 
+/** Every token is decoded here: nothing of an answer lies in it. */
+const memory = Buffer.allocUnsafeSlow(MAX_MACHINE_TOKEN_LENGTH);
+
 /** The machine that a good token speaks for. */
 export interface MachineIdentity {
   /** `bot:<fqdn>` */
@@ -24,37 +28,67 @@ export interface MachineIdentity {
   readonly issuedBy: string;
   /** Id of the CA of the machine's certificate. */
   readonly caId: bigint;
-  /** Serial number of the certificate: unsigned, big-endian. */
-  readonly certSn: Uint8Array;
+  /** Serial number of the certificate in lower-case hex: unsigned, big-endian, without leading zero bytes. */
+  readonly certSn: string;
   /** Unix seconds. */
   readonly issuedAt: number;
   /** Unix seconds. */
   readonly expiresAt: number;
 }
 
-/** How a token is verified. */
-export interface VerifyOptions {
-  /** Unix seconds; fractions count. */
-  readonly now: number;
+/** What a service expects of tokens. */
+export interface TokenExpectations {
   /** Tokens that live longer are refused, in seconds. Default: 86,400. */
   readonly maxLifetimeSeconds?: number;
   /** The name of this service in the audience of tokens. A token that is meant for others only is refused. */
   readonly audience?: string;
 }
 
+/** How a token is verified. */
+export interface VerifyOptions extends TokenExpectations {
+  /** Unix seconds; fractions count. */
+  readonly now: number;
+}
+
+/** A good token, and what has to stay true for it to stay good. */
+export interface MachineTokenVerdict {
+  readonly machine: MachineIdentity;
+  readonly keyId: string;
+  readonly key: KeyObject;
+  /** It is good from here to there, both included, in Unix seconds, for as long as the trust stays as it is. */
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * Decides whether a token is good, and who it is: pure, synchronous, offline. The checks are in the order of LUCI's
- * checker, cheap ones before the signature. Throws TokenRejected.
+ * checker, cheap ones before the signature; revocation comes last. Throws TokenRejected.
  */
 export function verifyMachineToken(token: string, trust: Trust, options: VerifyOptions): MachineIdentity {
-  const unverified = decodeUnverifiedMachineToken(token);
-  const { body } = unverified;
+  return judgeMachineToken(token, trust, options.now, options).machine;
+}
+
+/** As {@link verifyMachineToken}, with what a cache needs to know. */
+export function judgeMachineToken(
+  token: string,
+  trust: Trust,
+  now: number,
+  expected: TokenExpectations,
+): MachineTokenVerdict {
+  const unverified = decodeUnverifiedMachineToken(token, memory);
+  const { body, keyId } = unverified;
   const keys = trustedKeys(trust, body.issuedBy);
-  checkTime(body, options);
-  checkSignature(unverified, keys);
+  checkTime(body, now, expected.maxLifetimeSeconds ?? MAX_LIFETIME_SECONDS);
+  const key = checkSignature(unverified, keys);
   // From here on: the issuer said what the body says.
-  checkAudience(body, options.audience);
-  return identityOf(body);
+  checkAudience(body, expected.audience);
+  const machine = identityOf(body);
+  const revokedUntil = trust.revocations.machineTokenUntil(token, machine);
+  if (now < revokedUntil) {
+    throw new TokenRejected("REVOKED", "the token was revoked, or its machine, certificate or CA");
+  }
+  const from = Math.max(body.issuedAt - CLOCK_DRIFT_SECONDS, revokedUntil);
+  return { machine, keyId, key, from, to: machine.expiresAt + CLOCK_DRIFT_SECONDS };
 }
 
 /** Issuers are compared exactly: an e-mail in other letters is another issuer. */
@@ -65,8 +99,7 @@ function trustedKeys(trust: Trust, issuedBy: string): ReadonlyMap<string, KeyObj
 }
 
 /** Written so that a time that is not a number is refused. */
-function checkTime({ issuedAt, lifetime }: MachineTokenBody, options: VerifyOptions): void {
-  const { now, maxLifetimeSeconds = MAX_LIFETIME_SECONDS } = options;
+function checkTime({ issuedAt, lifetime }: MachineTokenBody, now: number, maxLifetimeSeconds: number): void {
   if (!(lifetime > 0 && lifetime <= maxLifetimeSeconds)) {
     throw new TokenRejected("MALFORMED", `the token's lifetime is not within 1 to ${maxLifetimeSeconds} seconds`);
   }
@@ -77,12 +110,13 @@ function checkTime({ issuedAt, lifetime }: MachineTokenBody, options: VerifyOpti
 }
 
 /** The key decides the algorithm, never the token: only RSA keys get into a Trust. */
-function checkSignature(token: UnverifiedMachineToken, keys: ReadonlyMap<string, KeyObject>): void {
+function checkSignature(token: UnverifiedMachineToken, keys: ReadonlyMap<string, KeyObject>): KeyObject {
   const key = keys.get(token.keyId);
   if (!key) throw new TokenRejected("UNKNOWN_KEY", "the token is signed with a key that its issuer does not publish");
   if (!verify("sha256", machineTokenSignedBytes(token.tokenBody), key, token.rsaSha256)) {
     throw new TokenRejected("BAD_SIGNATURE", "the token's signature is not its issuer's");
   }
+  return key;
 }
 
 function checkAudience({ audience }: MachineTokenBody, self: string | undefined): void {
@@ -90,10 +124,10 @@ function checkAudience({ audience }: MachineTokenBody, self: string | undefined)
   throw new TokenRejected("WRONG_AUDIENCE", "the token is meant for other services");
 }
 
-function identityOf(body: MachineTokenBody): MachineIdentity {
-  const { machineFqdn, issuedBy, caId, certSn, issuedAt, lifetime } = body;
-  const identity = `bot:${machineFqdn}`;
-  if (!isIdentity(identity))
+function identityOf({ machineFqdn, issuedBy, caId, certSn, issuedAt, lifetime }: MachineTokenBody): MachineIdentity {
+  if (!isBotName(machineFqdn)) {
     throw new TokenRejected("BAD_IDENTITY", "the token's machine name is not a valid identity");
-  return Object.freeze({ identity, machineFqdn, issuedBy, caId, certSn, issuedAt, expiresAt: issuedAt + lifetime });
+  }
+  const expiresAt = issuedAt + lifetime;
+  return Object.freeze({ identity: `bot:${machineFqdn}`, machineFqdn, issuedBy, caId, certSn, issuedAt, expiresAt });
 }

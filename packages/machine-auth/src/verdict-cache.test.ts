@@ -1,0 +1,86 @@
+import { randomBytes } from "node:crypto";
+import { getHeapSnapshot } from "node:v8";
+import { describe, expect, it } from "vitest";
+import { type CacheOptions, VerdictCache } from "./verdict-cache.js";
+
+const token = (name: string) => name.padEnd(500, "x") + name.padStart(32, "0");
+/** Another token that ends in the same 32 letters. */
+const twin = (name: string) => `y${token(name).slice(1)}`;
+
+describe.each<CacheOptions>([{}, { hashTokens: true }])("VerdictCache %o", (options) => {
+  it("gives back what was put in, for the whole token only", () => {
+    const cache = new VerdictCache<number>(options);
+    cache.add(token("a"), 1);
+    expect(cache.find(token("a"))).toBe(1);
+    expect(cache.find(twin("a"))).toBeUndefined();
+    expect(cache.find(token("b"))).toBeUndefined();
+    expect(cache.find("")).toBeUndefined();
+  });
+
+  it("does not mix up tokens with the same end", () => {
+    const cache = new VerdictCache<number>(options);
+    cache.add(token("a"), 1);
+    cache.add(twin("a"), 2);
+    expect(cache.find(twin("a"))).toBe(2);
+    expect([undefined, 1]).toContain(cache.find(token("a")));
+  });
+
+  it("remembers at least as many as it is told, and at most twice as many", () => {
+    for (let count = 100; count < 520; count += 7) {
+      const cache = new VerdictCache<number>({ ...options, cacheEntries: 100 });
+      const all = Array.from({ length: count }, (_, i) => i);
+      for (const i of all) cache.add(token(`${i}`), i);
+      // The newest are asked for first: looking at the others makes them the newest.
+      const newestFirst = all.toReversed();
+      const remembered = newestFirst.filter((i) => cache.find(token(`${i}`)) === i);
+      expect(remembered.length).toBeLessThanOrEqual(200);
+      expect(remembered.slice(0, 100)).toEqual(newestFirst.slice(0, 100));
+    }
+  });
+
+  it("keeps what is used while others come and go", () => {
+    const cache = new VerdictCache<number>({ ...options, cacheEntries: 10 });
+    cache.add(token("used"), 1);
+    for (let i = 0; i < 500; i++) {
+      cache.add(token(`${i}`), i);
+      expect(cache.find(token("used"))).toBe(1);
+    }
+  });
+
+  it("remembers nothing when it is told so", () => {
+    const cache = new VerdictCache<number>({ ...options, cacheEntries: 0 });
+    cache.add(token("a"), 1);
+    expect(cache.find(token("a"))).toBeUndefined();
+  });
+
+  it("replaces what it knew of a token", () => {
+    const cache = new VerdictCache<number>(options);
+    cache.add(token("a"), 1);
+    cache.add(token("a"), 2);
+    expect(cache.find(token("a"))).toBe(2);
+  });
+});
+
+/** Whether a heap dump shows the token whose bytes are given. */
+async function isInHeapDump(token: Buffer): Promise<boolean> {
+  let rest = Buffer.alloc(0);
+  let found = false;
+  for await (const chunk of getHeapSnapshot() as AsyncIterable<Buffer>) {
+    rest = Buffer.concat([rest, chunk]);
+    found ||= rest.includes(token);
+    rest = rest.subarray(-token.length);
+  }
+  return found;
+}
+
+it.each([
+  [{ hashTokens: true }, false],
+  [{ hashTokens: false }, true],
+])("shows its tokens in a heap dump as its options say: %o", async (options, shown) => {
+  const bytes = Buffer.from(randomBytes(200).toString("hex"));
+  const cache = new VerdictCache<number>(options);
+  // The text is made for each call, so that the test itself holds bytes alone.
+  cache.add(bytes.toString("latin1"), 1);
+  expect(await isInHeapDump(bytes)).toBe(shown);
+  expect(cache.find(bytes.toString("latin1"))).toBe(1);
+});
