@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { loadMachineKey, type MachineKey, MintError, type MintedMachineToken } from "@tokens/client/machine-token";
 import { hasText, isPermissionError, writeAtomically } from "./atomic-write.js";
-import { decideRefresh, MIN_LIFETIME_MS, nextUpdateSeconds } from "./decide-refresh.js";
+import { decideRefresh, MIN_LIFETIME_MS, nextUpdateSeconds } from "@tokens/client/schedule";
 import type { Flags } from "./flags.js";
 import { inputsDigest } from "./inputs-digest.js";
 import type { RunLog } from "./log.js";
 import type { Outcome, RunReport } from "./status-report.js";
-import { decodeState, encodeState, parseTokenFile, serializeTokenFile, type TokenFile } from "./token-file.js";
+import { parseTokenFile, serializeTokenFile, type TokenFile } from "@tokens/client/token-file";
+import { decodeState, encodeState } from "./tokend-state.js";
 
 /** What a run needs from its surroundings. */
 export interface Surroundings {

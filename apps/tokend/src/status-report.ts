@@ -1,4 +1,5 @@
-import { STATE_VERSION, type TokenFile } from "./token-file.js";
+import type { TokenFile } from "@tokens/client/token-file";
+import { STATE_VERSION } from "./tokend-state.js";
 
 /** How a run ended: two good outcomes, and what can go wrong. */
 export type Outcome =

@@ -1,45 +1,58 @@
-import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import * as client from "./index.js";
 import * as machineToken from "./machine-token.js";
 import * as prpcTransport from "./prpc-transport.js";
+import * as schedule from "./schedule.js";
+import * as tokenFile from "./token-file.js";
 
 it("exports these names and no others", () => {
-  expect(Object.keys(client).toSorted()).toEqual(["MachineKeyError", "MintError", "TokenClient", "loadMachineKey"]);
-  expect(Object.keys(machineToken).toSorted()).toEqual([
+  const names = (entry: object) => Object.keys(entry).toSorted();
+  expect(names(client)).toEqual([
     "MachineKeyError",
+    "MachineTokenSource",
     "MintError",
+    "TokenClient",
+    "TokenFileSource",
+    "fetchWithToken",
     "loadMachineKey",
-    "mintMachineToken",
+    "tokenInterceptor",
   ]);
-  expect(Object.keys(prpcTransport)).toEqual(["createPrpcTransport"]);
+  expect(names(machineToken)).toEqual(["MachineKeyError", "MintError", "loadMachineKey", "mintMachineToken"]);
+  expect(names(prpcTransport)).toEqual(["createPrpcTransport"]);
+  expect(names(schedule)).toEqual([
+    "MIN_LIFETIME_MS",
+    "NO_TOKEN",
+    "afterFailure",
+    "afterSuccess",
+    "decideRefresh",
+    "isUsable",
+    "lifeSince",
+    "nextUpdateSeconds",
+    "refreshWaitMs",
+    "retryDelays",
+    "splayOf",
+  ]);
+  expect(names(tokenFile)).toEqual(["parseTokenFile", "serializeTokenFile"]);
 });
 
-it("has a lean entry that imports nothing but Node and its own files", () => {
+describe("lean entries", () => {
   const folder = fileURLToPath(new URL(".", import.meta.url));
-  const files = [
-    "machine-token",
-    "machine-key",
-    "pem-block",
-    "signature-algorithm",
-    "machine-token-request",
-    "mint-response",
-    "post-unary",
-    "post-bytes",
-    "connect-unary",
-    "prpc-unary",
-    "retry",
-    "errors",
-    "grpc-code",
-    "proto-wire",
-  ];
-  const found = execFileSync(
-    "grep",
-    ["-hoE", 'from "[^"]+"|import\\("[^"]+"\\)', ...files.map((file) => `${folder}${file}.ts`)],
-    { encoding: "utf8" },
-  );
-  const names = [...found.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? "");
-  const own = files.map((file) => `./${file}.js`);
-  expect(names.filter((name) => !name.startsWith("node:") && !own.includes(name))).toEqual([]);
+
+  /** What a file of ours imports, and what its own imports import. */
+  function importsOf(file: string, seen = new Set<string>()): Set<string> {
+    const code = readFileSync(`${folder}${file}.ts`, "utf8");
+    for (const [, name = ""] of code.matchAll(/(?:from |import\()"([^"]+)"/g)) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      if (name.startsWith("./")) importsOf(name.slice(2, -3), seen);
+    }
+    return seen;
+  }
+
+  it.each(["machine-token", "schedule", "token-file"])("%s imports nothing but Node and its own files", (entry) => {
+    const foreign = [...importsOf(entry)].filter((name) => !/^node:|^\.\//.test(name));
+    expect(foreign).toEqual([]);
+  });
 });

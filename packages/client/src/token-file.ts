@@ -12,11 +12,6 @@ export interface TokenFile {
   readonly tokend_state?: string;
 }
 
-/** What the agent notes down with a token. */
-export interface TokendState {
-  readonly inputsDigest: string;
-}
-
 /** Keys in the order in which they are written, and whether they hold text or a time. */
 const KEYS: readonly (readonly [keyof TokenFile, "text" | "time"])[] = [
   ["access_token", "text"],
@@ -29,9 +24,6 @@ const KEYS: readonly (readonly [keyof TokenFile, "text" | "time"])[] = [
   ["service_account_unique_id", "text"],
   ["tokend_state", "text"],
 ];
-
-/** The version of the notes, which is also what LUCI's agent calls its own. */
-export const STATE_VERSION = "1.3";
 
 /** The text of a token file: protobuf's JSON with snake_case keys, 64-bit numbers as strings, unset fields left out. */
 export function serializeTokenFile(file: TokenFile): string {
@@ -62,21 +54,4 @@ function readTime(content: unknown): number {
   const number = typeof text === "string" && /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(number)) throw new Error("a time is not a whole number of seconds");
   return number;
-}
-
-/** The agent's notes as they stand in the file. */
-export function encodeState({ inputsDigest }: TokendState): string {
-  return Buffer.from(JSON.stringify({ InputsDigest: inputsDigest, Version: STATE_VERSION })).toString("base64");
-}
-
-/** Reads the agent's notes; undefined when there are none or they cannot be read. */
-export function decodeState(text: string | undefined): TokendState | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(text ?? "", "base64").toString("utf8"));
-    if (typeof value !== "object" || value === null || !("InputsDigest" in value)) return undefined;
-    return typeof value.InputsDigest === "string" ? { inputsDigest: value.InputsDigest } : undefined;
-  } catch {
-    // Notes of another program, or damaged ones: the token counts as made from other inputs.
-    return undefined;
-  }
 }

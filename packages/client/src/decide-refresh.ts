@@ -33,7 +33,7 @@ export function decideRefresh({
 }
 
 /** A fresh token is kept at least this long, in milliseconds, however short its life. */
-export const MIN_LIFETIME_MS = 5 * 60_000;
+export const MIN_LIFETIME_MS: number = 5 * 60_000;
 
 /** Go's durations end here: 2^63 nanoseconds. */
 const MAX_LIFETIME_MS = 2 ** 63 / 1e6;

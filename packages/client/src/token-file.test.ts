@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeState, encodeState, parseTokenFile, serializeTokenFile } from "./token-file.js";
+import { parseTokenFile, serializeTokenFile } from "./token-file.js";
 
 describe("the token file", () => {
   it("is protobuf's JSON with keys in order and unset ones left out", () => {
@@ -44,25 +44,5 @@ describe("the token file", () => {
     '{"__proto__": "x"}',
   ])("is refused when it is none: %s", (text) => {
     expect(() => parseTokenFile(text)).toThrow(Error);
-  });
-});
-
-describe("the agent's notes", () => {
-  it("are read as they are written", () => {
-    expect(decodeState(encodeState({ inputsDigest: "abc" }))).toEqual({ inputsDigest: "abc" });
-    expect(Buffer.from(encodeState({ inputsDigest: "abc" }), "base64").toString()).toBe(
-      '{"InputsDigest":"abc","Version":"1.3"}',
-    );
-  });
-
-  it.each([
-    undefined,
-    "",
-    "!!!",
-    Buffer.from("[]").toString("base64"),
-    Buffer.from('{"InputsDigest":1}').toString("base64"),
-    Buffer.from("null").toString("base64"),
-  ])("count as missing when they cannot be read: %s", (text) => {
-    expect(decodeState(text)).toBeUndefined();
   });
 });
