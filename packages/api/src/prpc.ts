@@ -1,0 +1,6 @@
+export {
+  type ErrorDetails,
+  ErrorDetailsSchema,
+  type ResponseTooBig,
+  ResponseTooBigSchema,
+} from "./gen/luci/prpc/error_details_pb.js";
