@@ -9,6 +9,7 @@ export type { Logger } from "./log.js";
 export { readPolicyFolder } from "./policies/read-policy-folder.js";
 export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";
+export { PRPC_PREFIX, prpcHandler } from "./rpc/prpc.js";
 export { createTokenServer, type TokenServer, type TokenServerParts } from "./token-server.js";
 export type { PublicDocuments, ServerIdentity } from "./trust/public-documents.js";
 export type { Storage } from "./storage/storage.js";

@@ -1,4 +1,5 @@
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { isIdentity } from "@tokens/machine-auth";
 import type { CaPolicy } from "./certificate-authorities/ca-policy.js";
@@ -9,6 +10,7 @@ import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
 import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
+import { prpcHandler } from "./rpc/prpc.js";
 import { requireAdmin } from "./rpc/require-admin.js";
 import { type PublicDocuments, publicDocuments, type ServerIdentity } from "./trust/public-documents.js";
 
@@ -29,6 +31,8 @@ export interface TokenServer {
   readonly routes: (router: ConnectRouter) => void;
   /** How an adapter must run them: limits, and how errors are answered. */
   readonly routerOptions: ConnectRouterOptions;
+  /** Answers the requests whose paths begin with `PRPC_PREFIX`: the same RPCs in LUCI's pRPC. Never rejects. */
+  readonly prpc: UniversalHandlerFn;
   readonly documents: PublicDocuments;
 }
 
@@ -50,18 +54,21 @@ export function createTokenServer(parts: TokenServerParts): TokenServer {
     log,
     clock,
   });
+  const routes = (router: ConnectRouter): void => {
+    router.service(TokenMinter, {});
+    router.rpc(TokenMinter.method.mintMachineToken, mintMachineToken, {
+      readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
+    });
+  };
+  const routerOptions = {
+    acceptCompression: [],
+    readMaxBytes: MAX_REQUEST_BYTES,
+    interceptors: [answerErrors(log), clampDeadline(MAX_CALL_MS), requireAdmin()],
+  };
   return {
-    routes: (router) => {
-      router.service(TokenMinter, {});
-      router.rpc(TokenMinter.method.mintMachineToken, mintMachineToken, {
-        readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
-      });
-    },
-    routerOptions: {
-      acceptCompression: [],
-      readMaxBytes: MAX_REQUEST_BYTES,
-      interceptors: [answerErrors(log), clampDeadline(MAX_CALL_MS), requireAdmin()],
-    },
+    routes,
+    routerOptions,
+    prpc: prpcHandler(routes, routerOptions, log),
     documents: publicDocuments(parts, signer, clock),
   };
 }
