@@ -1,7 +1,11 @@
 import type { ServerResponse } from "node:http";
-import { createContextValues } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { listenerKey, type ListenerName, peerAddressKey, type TokenServer } from "@tokens/minter";
+import { type ContextValues, createContextValues } from "@connectrpc/connect";
+import {
+  connectNodeAdapter,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { listenerKey, type ListenerName, peerAddressKey, PRPC_PREFIX, type TokenServer } from "@tokens/minter";
 import type { Handler } from "./listener.js";
 
 type NodeHandler = NonNullable<Parameters<typeof connectNodeAdapter>[0]["fallback"]>;
@@ -19,7 +23,7 @@ interface Page {
 
 const text = (status: number, body: string): Page => ({ status, type: "text/plain; charset=utf-8", body: `${body}\n` });
 
-/** Answers everything on a port: RPCs in all of Connect's protocols, the public documents, and the health pages. */
+/** Answers everything on a port: RPCs in all protocols, the public documents, and the health pages. */
 export function tokenServerHandler(server: TokenServer, isReady: () => boolean, listener: ListenerName): Handler {
   const pages = new Map<string, () => Page>([
     ["/healthz", () => text(200, "OK")],
@@ -28,22 +32,35 @@ export function tokenServerHandler(server: TokenServer, isReady: () => boolean, 
   for (const [path, render] of server.documents) {
     pages.set(path, () => ({ status: 200, type: "application/json", body: render() }));
   }
+  const contextValues = (request: Request) =>
+    createContextValues()
+      .set(listenerKey, listener)
+      .set(peerAddressKey, request.socket.remoteAddress ?? "");
   const answerCall = connectNodeAdapter({
     ...server.routerOptions,
     routes: server.routes,
-    contextValues: (request) =>
-      createContextValues()
-        .set(listenerKey, listener)
-        .set(peerAddressKey, request.socket.remoteAddress ?? ""),
+    contextValues,
     fallback: (_, response) => answer(response, text(404, "not found")),
   });
   return (request, response) => {
-    const page = pages.get((request.url ?? "").split("?", 1)[0] ?? "");
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const page = pages.get(path);
     if (page) return answerPage(page, request, response);
     // Connect makes a URL of the host and the path before anything else, and throws when they are none.
     if (!hasUrl(request)) return answer(response, text(400, "the host or the path is malformed"));
+    if (path.startsWith(PRPC_PREFIX)) return void answerPrpc(server, request, response, contextValues(request));
     answerCall(request, response);
   };
+}
+
+async function answerPrpc(server: TokenServer, request: Request, response: Response, values: ContextValues) {
+  try {
+    const call = universalRequestFromNodeRequest(request, response, undefined, values);
+    await universalResponseToNodeResponse(await server.prpc(call), response);
+  } catch {
+    // The answer could not be written: the client is gone.
+    request.destroy();
+  }
 }
 
 function hasUrl(request: Request): boolean {
