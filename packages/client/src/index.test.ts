@@ -19,7 +19,13 @@ it("exports these names and no others", () => {
     "loadMachineKey",
     "tokenInterceptor",
   ]);
-  expect(names(machineToken)).toEqual(["MachineKeyError", "MintError", "loadMachineKey", "mintMachineToken"]);
+  expect(names(machineToken)).toEqual([
+    "MachineKeyError",
+    "MintError",
+    "loadMachineKey",
+    "mintMachineToken",
+    "proxyFor",
+  ]);
   expect(names(prpcTransport)).toEqual(["createPrpcTransport"]);
   expect(names(schedule)).toEqual([
     "MIN_LIFETIME_MS",

@@ -1,12 +1,15 @@
 import type { MachineKey } from "./machine-key.js";
 import { signedMintRequest } from "./machine-token-request.js";
 import { type MintedMachineToken, readMintResponse } from "./mint-response.js";
+import type { Connection } from "./post-connection.js";
 import { postUnary, type UnaryProtocol } from "./post-unary.js";
 import { retry, type RetryBudget } from "./retry.js";
 
 export { MachineKeyError, MintError, type MintErrorCode, type MintErrorDetails } from "./errors.js";
 export { loadMachineKey, type MachineKey } from "./machine-key.js";
+export { type Environment, proxyFor } from "./proxy.js";
 export type { MintedMachineToken } from "./mint-response.js";
+export type { Connection } from "./post-connection.js";
 export type { UnaryProtocol } from "./post-unary.js";
 export type { RetryBudget } from "./retry.js";
 
@@ -24,6 +27,8 @@ export interface MintOptions extends RetryBudget {
    * nonce, and is signed anew for each attempt. LUCI's servers do not look at either.
    */
   readonly serverName?: string;
+  /** How the server is reached. Default: directly. */
+  readonly connection?: Connection;
   /** Unix milliseconds. Default: the system's clock. */
   readonly clock?: () => number;
 }
@@ -33,11 +38,11 @@ export interface MintOptions extends RetryBudget {
  * the time given. Needs nothing but Node. Rejects with a MintError, or with what the key rejects with.
  */
 export async function mintMachineToken(options: MintOptions): Promise<MintedMachineToken> {
-  const { url, key, protocol = "connect", serverName, clock = Date.now } = options;
+  const { url, key, protocol = "connect", serverName, connection = {}, clock = Date.now } = options;
   const lasting = serverName === undefined ? await signedMintRequest(key, clock()) : undefined;
   const attempt = async (signal: AbortSignal, timeoutMs: number) => {
     const body = lasting ?? (await signedMintRequest(key, clock(), serverName));
-    return readMintResponse(await postUnary({ protocol, url, method: METHOD, body, signal, timeoutMs }));
+    return readMintResponse(await postUnary({ protocol, url, method: METHOD, body, signal, timeoutMs, connection }));
   };
   return retry(attempt, options);
 }

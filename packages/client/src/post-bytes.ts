@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { MintError } from "./errors.js";
 import { GRPC } from "./grpc-code.js";
+import { beginRequest, type Connection } from "./post-connection.js";
 
 /** Largest response that is read, in bytes: as much as LUCI's client takes. */
 export const MAX_RESPONSE_BYTES: number = 32 * 1024 * 1024 - 32 * 1024;
@@ -12,6 +13,8 @@ export interface HttpPost {
   readonly body: Uint8Array;
   /** Ends the call. */
   readonly signal: AbortSignal;
+  /** How the server is reached. Default: directly. */
+  readonly connection?: Connection;
 }
 
 /** What came back, whatever the status. */
@@ -27,11 +30,14 @@ export async function postBytes(post: HttpPost): Promise<HttpAnswer> {
   return { status: response.statusCode ?? 0, headers: response.headers, body: await readBody(response) };
 }
 
-/** Loaded only now: an agent whose token is good needs neither. */
-async function send({ url, headers, body, signal }: HttpPost): Promise<IncomingMessage> {
-  const { request } = new URL(url).protocol === "https:" ? await import("node:https") : await import("node:http");
+async function send({ url, headers, body, signal, connection = {} }: HttpPost): Promise<IncomingMessage> {
+  const options = { method: "POST", headers: { ...headers, "content-length": body.length }, signal };
+  const request = await beginRequest({ url: new URL(url), options, connection }).catch((error: Error) => {
+    throw networkError(error);
+  });
   return new Promise((resolve, reject) => {
-    request(url, { method: "POST", headers: { ...headers, "content-length": body.length }, signal }, resolve)
+    request
+      .on("response", resolve)
       .on("error", (error) => reject(networkError(error)))
       .end(body);
   });

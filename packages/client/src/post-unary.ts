@@ -1,5 +1,6 @@
 import { connectHeaders, readConnectAnswer } from "./connect-unary.js";
 import { postBytes } from "./post-bytes.js";
+import type { Connection } from "./post-connection.js";
 import { prpcHeaders, requirePrpcAnswer } from "./prpc-unary.js";
 
 /** How a call travels: LUCI's servers speak `prpc` alone, ours speaks both. */
@@ -17,6 +18,8 @@ export interface UnaryCall {
   readonly signal: AbortSignal;
   /** How long the server may take, in milliseconds: announced to it. */
   readonly timeoutMs?: number;
+  /** How the server is reached. Default: directly. */
+  readonly connection?: Connection;
 }
 
 const PROTOCOLS = {
@@ -28,5 +31,6 @@ const PROTOCOLS = {
 export async function postUnary(call: UnaryCall): Promise<Uint8Array> {
   const { path, headers, read } = PROTOCOLS[call.protocol];
   const url = `${call.url.replace(/\/+$/, "")}/${path}${call.method}`;
-  return read(await postBytes({ url, headers: headers(call.timeoutMs), body: call.body, signal: call.signal }));
+  const { body, signal, connection = {} } = call;
+  return read(await postBytes({ url, headers: headers(call.timeoutMs), body, signal, connection }));
 }
