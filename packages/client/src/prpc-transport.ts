@@ -77,7 +77,7 @@ async function post(request: HttpPost): Promise<HttpAnswer> {
 function readMessage<Desc extends DescMessage>(schema: Desc, answer: HttpAnswer): MessageShape<Desc> {
   const read = readPrpcAnswer(answer);
   if (!Buffer.isBuffer(read)) {
-    const cause = read.code === "BAD_RESPONSE" ? badResponse(read.message) : undefined;
+    const cause = read.code === "BAD_RESPONSE" ? badResponse(read.message, read.grpcCode) : undefined;
     const error = new ConnectError(read.message, read.grpcCode, toHeaders(answer.headers), undefined, cause);
     error.details = errorDetails(answer.headers);
     throw error;
@@ -86,12 +86,12 @@ function readMessage<Desc extends DescMessage>(schema: Desc, answer: HttpAnswer)
     return fromBinary(schema, read);
   } catch (error) {
     const message = "the server's response cannot be read";
-    throw new ConnectError(message, Code.Internal, undefined, undefined, badResponse(message, error));
+    throw new ConnectError(message, Code.Internal, undefined, undefined, badResponse(message, GRPC.internal, error));
   }
 }
 
-function badResponse(message: string, cause?: unknown): MintError {
-  return new MintError("BAD_RESPONSE", message, { grpcCode: GRPC.internal, cause });
+function badResponse(message: string, grpcCode: number, cause?: unknown): MintError {
+  return new MintError("BAD_RESPONSE", message, { grpcCode, cause });
 }
 
 function toHeaders(given: IncomingHttpHeaders): Headers {

@@ -71,6 +71,16 @@ describe("readPrpcAnswer", () => {
     expect(read).toEqual({ grpcCode: Number(given), message: "words", code });
   });
 
+  it("knows that an answer which was too big will be so again", () => {
+    const details = "Cip0eXBlLmdvb2dsZWFwaXMuY29tL2x1Y2kucHJwYy5FcnJvckRldGFpbHMSBwoFCIsBEAo=";
+    const headers = { "x-prpc-grpc-code": "14", "x-prpc-status-details-bin": `AAAA, ${details}` };
+    expect(readPrpcAnswer(answer(503, headers, "too big\n"))).toEqual({
+      grpcCode: 14,
+      message: "too big",
+      code: "BAD_RESPONSE",
+    });
+  });
+
   it.each(["", "x", "1.5", "0, 0", "0x0", "٣"])("gives a code that is no number another try (%j)", (given) => {
     expect(readPrpcAnswer(answer(200, { "x-prpc-grpc-code": given }, "message"))).toMatchObject({
       grpcCode: 13,

@@ -54,6 +54,7 @@ export function readPrpcAnswer(answer: HttpAnswer): Buffer | PrpcFailure {
     return failure(GRPC.internal, `the server answered with X-Prpc-Grpc-Code ${JSON.stringify(given)}`);
   }
   const grpcCode = Number(given);
+  if (saysTooBig(headers)) return { grpcCode, message: errorMessage(body), code: "BAD_RESPONSE" };
   if (grpcCode !== 0) return failure(grpcCode, errorMessage(body));
   const type = headers["content-type"] ?? BINARY;
   if (isBinary(type)) return body;
@@ -71,6 +72,12 @@ export function requirePrpcAnswer(answer: HttpAnswer): Buffer {
 
 function failure(grpcCode: number, message: string): PrpcFailure {
   return { grpcCode, message, code: isTransient(grpcCode) ? "UNAVAILABLE" : "REFUSED" };
+}
+
+/** The one thing that the protocol says in a detail: that the answer was too big. The code alone asks for another try. */
+function saysTooBig(headers: HttpAnswer["headers"]): boolean {
+  const details = String(headers["x-prpc-status-details-bin"] ?? "").split(",");
+  return details.some((detail) => Buffer.from(detail, "base64").includes("luci.prpc.ErrorDetails"));
 }
 
 function isBinary(type: string): boolean {
