@@ -10,6 +10,7 @@ import {
   MintMachineTokenRequestSchema,
   TokenMinter,
 } from "@tokens/api";
+import { createPrpcTransport } from "@tokens/client/prpc";
 import { tokenFingerprint } from "@tokens/machine-auth/machine-token";
 import { toBinary, toJsonString } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -220,6 +221,7 @@ describe.skipIf(!hasOpenssl)("a fleet with certificates of the openssl command",
     ],
     ["gRPC", (baseUrl: string) => createGrpcTransport({ baseUrl })],
     ["gRPC-Web over HTTP/1.1", (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" })],
+    ["pRPC", (baseUrl: string) => createPrpcTransport({ baseUrl })],
     ["gRPC-Web over HTTP/2", (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: "2" })],
   ])("speaks %s", async (_, transport) => {
     const client = createClient(TokenMinter, transport(server.url));

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,6 +54,38 @@ describe("tokenServerHandler", () => {
     const answer = await send(`POST ${rpc} HTTP/1.0`, "Content-Type: application/proto");
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(await call("Host: a")).toMatch(/invalid_argument/);
+  });
+
+  const prpc = "/prpc/tokenserver.minter.TokenMinter/MintMachineToken";
+
+  it("answers LUCI's protocol over HTTP/1.1", async () => {
+    const answer = await send(`POST ${prpc} HTTP/1.1`, "Host: a");
+    expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*x-prpc-grpc-code: 3\r\n[\s\S]*\r\n\r\nempty request\n$/);
+    expect(await send(`POST ${prpc} HTTP/1.1`, "Host: a b")).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await send("GET /prpc HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 404 /);
+  });
+
+  it.each([
+    ["as much as one may send", 64 * 1024, "3"],
+    ["a byte more", 64 * 1024 + 1, "14"],
+  ])("answers LUCI's protocol over HTTP/2, %s", async (_, size, code) => {
+    const session = connectHttp2(`http://127.0.0.1:${listener.port}`);
+    const stream = session.request({ ":method": "POST", ":path": prpc, "content-type": "application/prpc" });
+    stream.end(Buffer.alloc(size, 0xff));
+    const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) =>
+      stream.on("response", resolve).on("error", reject),
+    );
+    session.destroy();
+    expect(headers["x-prpc-grpc-code"]).toBe(code);
+  });
+
+  it("outlives a client that goes away in the middle of a call", async () => {
+    const socket = connect(listener.port, "127.0.0.1");
+    await new Promise<void>((resolve) =>
+      socket.write(`POST ${prpc} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf`, () => resolve()),
+    );
+    socket.destroy();
+    expect(await send(`POST ${prpc} HTTP/1.1`, "Host: a")).toContain("empty request");
   });
 
   it("serves pages to clients that name no host", async () => {
