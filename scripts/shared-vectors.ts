@@ -13,6 +13,14 @@ export function readJsonVector<T>(path: string): T {
   return JSON.parse(readVector(path).toString("utf8")) as T;
 }
 
+/** The policy files that the vectors were made with, as if they were in one folder. */
+export const vectorPolicy = {
+  read: async (path: string): Promise<string | undefined> => {
+    if (path === "tokenserver.cfg") return readVector(`mint-request/${path}`).toString("utf8");
+    return path.endsWith(".pem") ? readVector(`pki/${path}`).toString("utf8") : undefined;
+  },
+};
+
 /** A `describe` that is skipped, with a line that says so, where the golden vectors are not on this machine. */
 export function describeWithVectors(name: string, body: () => void): void {
   if (existsSync(folder)) describe(name, body);

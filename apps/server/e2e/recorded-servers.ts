@@ -6,14 +6,14 @@ import { type Code, ConnectError, type ConnectRouter } from "@connectrpc/connect
 import { TokenMinter } from "@tokens/api";
 import { Admin, CertificateAuthorities } from "@tokens/api/admin";
 import {
+  compilePolicy,
   createTokenServer,
   type ListenerName,
   localSigner,
   prpcHandler,
-  readCaPolicy,
   type TokenServer,
 } from "@tokens/minter";
-import { readVector } from "shared-vectors";
+import { readVector, vectorPolicy } from "shared-vectors";
 import { tokenServerHandler } from "../src/http-handler.js";
 import { listen, type Listener } from "../src/listener.js";
 import { type Answer, type Exchange, recordedAnswer } from "./recorded-exchanges.js";
@@ -23,15 +23,13 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 /** Our server with the configuration, the key and, if one is given, the clock of the recorded one. */
 export async function openOurServer(clock?: string): Promise<TokenServer> {
   const text = (path: string) => readVector(path).toString("utf8");
-  const { policy } = await readCaPolicy(text("mint-request/tokenserver.cfg"), (path) =>
-    Promise.resolve(text(`pki/${path}`)),
-  );
+  const { policy } = await compilePolicy(vectorPolicy);
   const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
   return createTokenServer({
     appId: "example-token-server",
     serviceAccount: "minter@tokens.example.com",
     serviceVersion: "example-token-server/1.2.3",
-    policy,
+    policy: () => policy,
     signer: localSigner(
       createPrivateKey(text("pki/keys/signing.key.pem")),
       text("pki/signing.cert.pem"),

@@ -3,7 +3,7 @@ import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTokenServer, openSigningKey } from "@tokens/minter";
+import { compilePolicy, createTokenServer, openSigningKey, policyOfFiles } from "@tokens/minter";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tokenServerHandler } from "./http-handler.js";
 import { listen, type Listener } from "./listener.js";
@@ -16,7 +16,8 @@ let listener: Listener;
 
 beforeAll(async () => {
   const signer = await openSigningKey(join(folder, "key.pem"), serviceAccount, new Date());
-  const parts = { appId: "app", serviceAccount, serviceVersion: "v", policy: new Map(), signer, log: silent };
+  const { policy } = await compilePolicy(policyOfFiles({}));
+  const parts = { appId: "app", serviceAccount, serviceVersion: "v", policy: () => policy, signer, log: silent };
   const handler = tokenServerHandler(createTokenServer(parts), () => isReady, "public");
   listener = await listen(handler, { host: "127.0.0.1", port: 0 });
 });

@@ -2,11 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import {
+  compilePolicy,
   createTokenServer,
+  describeProblem,
   type ListenerName,
   openSigningKey,
   PolicyError,
-  readPolicyFolder,
+  policyFolder,
   SigningKeyError,
 } from "@tokens/minter";
 import { type Logger, pino } from "pino";
@@ -61,13 +63,17 @@ function nextStopSignal(): Promise<NodeJS.Signals> {
 async function openTokenServer(settings: Settings, log: Logger) {
   const appId = settings["app-id"];
   const serviceAccount = settings["service-account"];
-  const { policy, warnings } = await asUsage(readPolicyFolder(settings.config));
-  for (const warning of warnings) log.warn({}, warning);
-  if (policy.size === 0) log.warn({ config: settings.config }, "the policy names no CA: no machine will get a token");
+  const { policy, warnings } = await asUsage(policyFolder(settings.config).then(compilePolicy));
+  for (const warning of warnings) log.warn({}, describeProblem(warning));
+  if (policy.cas.size === 0)
+    log.warn({ config: settings.config }, "the policy names no CA: no machine will get a token");
   const signer = await asUsage(openSigningKey(join(settings.data, "signing-key.pem"), serviceAccount, new Date()));
-  log.info({ keyId: signer.keyId, cas: [...policy.keys()] }, "policy and signing key read");
+  log.info(
+    { keyId: signer.keyId, revision: policy.revision, cas: [...policy.cas.keys()] },
+    "policy and signing key read",
+  );
   const serviceVersion = settings["service-version"] ?? `${appId}/${packageVersion()}`;
-  return createTokenServer({ appId, serviceAccount, serviceVersion, policy, signer, log });
+  return createTokenServer({ appId, serviceAccount, serviceVersion, policy: () => policy, signer, log });
 }
 
 /** What is wrong with files that the operator gave is said as plainly as what is wrong with flags. */

@@ -4,8 +4,8 @@ import { createPrivateKey } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
-import { createTokenServer, localSigner, readCaPolicy } from "@tokens/minter";
-import { readVector } from "shared-vectors";
+import { compilePolicy, createTokenServer, localSigner } from "@tokens/minter";
+import { readVector, vectorPolicy } from "shared-vectors";
 
 /** A server on a free loopback port. */
 export interface LoopbackServer {
@@ -36,15 +36,14 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 /** The token server of the recorded runs: their keys, their policy, their revoked serials. */
 export async function recordedServer(): Promise<RequestListener> {
   const text = (path: string) => readVector(path).toString("utf8");
-  const load = (path: string) => Promise.resolve(text(`pki/${path}`));
-  const { policy } = await readCaPolicy(text("mint-request/tokenserver.cfg"), load);
+  const { policy } = await compilePolicy(vectorPolicy);
   const certificate = text("pki/signing.cert.pem");
   const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
   const server = createTokenServer({
     appId: "example-token-server",
     serviceAccount: "minter@tokens.example.com",
     serviceVersion: "example-token-server/1.2.3",
-    policy,
+    policy: () => policy,
     signer: localSigner(createPrivateKey(text("pki/keys/signing.key.pem")), certificate),
     revocations: { find: (ca) => (ca === "Example Fleet CA" ? revoked : undefined) },
     log: silent,

@@ -1,12 +1,14 @@
 export type { CaPolicy, DomainRule, TrustedCa } from "./certificate-authorities/ca-policy.js";
 export type { RevocationList, RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
-export { type ImportedCaPolicy, PolicyError, readCaPolicy } from "./certificate-authorities/read-ca-policy.js";
 export { REFERENCE_HEADER } from "./errors.js";
 export { localSigner } from "./keys/local-signer.js";
 export type { Signer } from "./keys/signer.js";
 export { openSigningKey, SigningKeyError } from "./keys/signing-key-file.js";
 export type { Logger } from "./log.js";
-export { readPolicyFolder } from "./policies/read-policy-folder.js";
+export { type CompiledPolicy, compilePolicy, type Policy } from "./policies/compile-policy.js";
+export { policyFolder } from "./policies/policy-folder.js";
+export { describeProblem, PolicyError, type PolicyProblem } from "./policies/policy-problem.js";
+export { policyOfFiles, type PolicySource } from "./policies/policy-reader.js";
 export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";
 export { PRPC_PREFIX, prpcHandler } from "./rpc/prpc.js";

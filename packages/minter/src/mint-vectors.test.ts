@@ -3,8 +3,8 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { ErrorCode, MintMachineTokenRequestSchema, MintMachineTokenResponseSchema, TokenMinter } from "@tokens/api";
 import { expect, it } from "vitest";
-import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
-import { createTokenServer, localSigner, readCaPolicy, type RevocationLists } from "./index.js";
+import { describeWithVectors, readJsonVector, readVector, vectorPolicy } from "shared-vectors";
+import { createTokenServer, localSigner, compilePolicy, type RevocationLists } from "./index.js";
 
 interface MintCase {
   name: string;
@@ -27,21 +27,20 @@ const revocations: RevocationLists = {
 };
 
 async function policyOf(server: MintCase["server"]) {
-  const files = { empty: undefined, "removed-ca-back": "tokenserver.before.cfg", usual: "tokenserver.cfg" };
-  const file = files[server ?? "usual"];
-  const text = file === undefined ? "" : readVector(`mint-request/${file}`).toString("utf8");
-  const { policy } = await readCaPolicy(text, (path) => Promise.resolve(readVector(`pki/${path}`).toString("utf8")));
-  return policy;
+  const first = server === "removed-ca-back" ? readVector("mint-request/tokenserver.before.cfg").toString("utf8") : "";
+  const read = (path: string) => (path === "tokenserver.cfg" ? Promise.resolve(first) : vectorPolicy.read(path));
+  return (await compilePolicy(server === undefined ? vectorPolicy : { read })).policy;
 }
 
 async function clientFor({ server, clock }: MintCase, vectors: MintVectors) {
+  const policy = await policyOf(server);
   const key = createPrivateKey(readVector("pki/keys/signing.key.pem"));
   const certificate = readVector("pki/signing.cert.pem").toString("utf8");
   const tokenServer = createTokenServer({
     appId: vectors.server.app_id,
     serviceAccount: vectors.server.service_account,
     serviceVersion: vectors.server.service_version,
-    policy: await policyOf(server),
+    policy: () => policy,
     signer: localSigner(key, certificate, vectors.server.key_id),
     revocations,
     log: silent,

@@ -2,11 +2,11 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { isIdentity } from "@tokens/machine-auth";
-import type { CaPolicy } from "./certificate-authorities/ca-policy.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
+import type { Policy } from "./policies/compile-policy.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
 import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
@@ -16,7 +16,8 @@ import { type PublicDocuments, publicDocuments, type ServerIdentity } from "./tr
 
 /** What a token server is made of. */
 export interface TokenServerParts extends ServerIdentity {
-  readonly policy: CaPolicy;
+  /** The policy in force. */
+  readonly policy: () => Policy;
   readonly signer: Signer;
   readonly log: Logger;
   /** The revocation lists in force; without them a CA that has a `crlUrl` is not trusted. */
@@ -47,7 +48,7 @@ export function createTokenServer(parts: TokenServerParts): TokenServer {
   }
   const mintMachineToken = machineTokenRpc({
     checkCertificate: (certificate, nowSeconds) =>
-      checkMachineCertificate(certificate, policy, revocations, nowSeconds),
+      checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds),
     signer,
     serviceAccount,
     serviceVersion,

@@ -9,7 +9,7 @@ import {
   SignatureAlgorithm,
 } from "@tokens/api";
 import { createCertificateAuthority, issueMachineCertificate, toPem } from "@tokens/pki/x509";
-import { type ImportedCaPolicy, readCaPolicy } from "../src/index.js";
+import { type CompiledPolicy, compilePolicy, policyOfFiles } from "../src/index.js";
 
 /** A throw-away CA. */
 export type Authority = Awaited<ReturnType<typeof createCertificateAuthority>>;
@@ -29,10 +29,11 @@ export async function makeFleet(fqdn = "host-1.fleet.example.com"): Promise<{ ca
 }
 
 /** The policy that trusts the CA, its entry extended by some lines. */
-export function policyOf(ca: Authority, lines = ""): Promise<ImportedCaPolicy> {
+export function policyOf(ca: Authority, lines = ""): Promise<CompiledPolicy> {
   const domains = 'known_domains { domain: "fleet.example.com" machine_token_lifetime: 3600 }';
   const text = `certificate_authority { cn: "${CA_NAME}" cert_path: "ca.pem" unique_id: 7 ${domains} ${lines} }`;
-  return readCaPolicy(text, () => Promise.resolve(toPem("CERTIFICATE", ca.certificate)));
+  const files = { "tokenserver.cfg": text, "ca.pem": toPem("CERTIFICATE", ca.certificate) };
+  return compilePolicy(policyOfFiles(files));
 }
 
 /** A signed request of the machine, its fields changed as given. */

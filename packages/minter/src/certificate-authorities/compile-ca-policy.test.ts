@@ -1,7 +1,9 @@
 import { issueMachineCertificate, toPem } from "@tokens/pki/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Authority, CA_NAME, makeFleet } from "../../test/fleet.js";
-import { PolicyError, readCaPolicy } from "./read-ca-policy.js";
+import { compilePolicy } from "../policies/compile-policy.js";
+import { describeProblem, PolicyError } from "../policies/policy-problem.js";
+import { policyOfFiles } from "../policies/policy-reader.js";
 
 let ca: Authority;
 let files: Record<string, string>;
@@ -20,15 +22,14 @@ beforeAll(async () => {
   };
 });
 
-const read = (text: string) =>
-  readCaPolicy(text, (path) => {
-    const file = files[path];
-    return file === undefined ? Promise.reject(new Error("no such file")) : Promise.resolve(file);
-  });
+const read = async (text: string) => {
+  const { policy, warnings } = await compilePolicy(policyOfFiles({ ...files, "tokenserver.cfg": text }));
+  return { policy: policy.cas, warnings: warnings.map(describeProblem) };
+};
 const entry = (lines: string, file = "ca.pem") =>
   `certificate_authority { cn: "${CA_NAME}" cert_path: "${file}" ${lines} }`;
 
-describe("readCaPolicy", () => {
+describe("compileCaPolicy", () => {
   it("reads CAs, domains and lifetimes", async () => {
     const domains =
       'known_domains { domain: "a.b" domain: "c.d" machine_token_lifetime: 60 } known_domains { domain: "e.f" }';
@@ -55,17 +56,25 @@ describe("readCaPolicy", () => {
   });
 
   it.each([
-    ["what is not text format", () => "{", /^tokenserver\.cfg: /],
+    ["what is not text format", () => "{", /^tokenserver\.cfg:1:1: /],
     ["an unknown field", () => entry('colour: "red"'), /colour/],
     ["a field that is there twice", () => entry(`cn: "${CA_NAME}"`), /cn/],
     ["an empty name", () => 'certificate_authority { cert_path: "ca.pem" }', /cn is empty/],
-    ["the same name twice", () => entry("unique_id: 1") + entry("unique_id: 2"), /an entry for this CA already/],
+    [
+      "the same name twice",
+      () => entry("unique_id: 1") + entry("unique_id: 2"),
+      /an entry for the CA "Test Fleet CA" already/,
+    ],
     [
       "the same id twice",
       () => `${entry("")} certificate_authority { cn: "B" }`,
       /unique_id 0 belongs to CA "Test Fleet CA"/,
     ],
-    ["a missing certificate", () => entry("", "none.pem"), /cannot read cert_path "none\.pem": no such file/],
+    [
+      "a missing certificate",
+      () => entry("", "none.pem"),
+      /^tokenserver\.cfg:1:45: cannot read "none\.pem": no such file/,
+    ],
     ["a file that is no certificate", () => entry("", "garbage.pem"), /the certificate cannot be read/],
     ["a blank line after the certificate", () => entry("", "blank-line-after.pem"), /cannot be read/],
     ["two certificates in a file", () => entry("", "two.pem"), /cannot be read/],
@@ -88,7 +97,7 @@ describe("readCaPolicy", () => {
     ["a negative lifetime", 'domain: "a.b" machine_token_lifetime: -1', /-1 is not within 0 to 86400/],
     ["a lifetime of more than a day", 'domain: "a.b" machine_token_lifetime: 86401', /86401 is not within/],
     ["a lifetime that overflows", 'domain: "a.b" machine_token_lifetime: 4611686018427387904', /is not within/],
-    ["an upper-case domain", 'domain: "A.b" machine_token_lifetime: 60', /"A\.b": not a lower-case domain/],
+    ["an upper-case domain", 'domain: "A.b" machine_token_lifetime: 60', /"A\.b" is not a lower-case domain/],
     ["a leading dot", 'domain: ".a.b" machine_token_lifetime: 60', /not a lower-case domain/],
     ["an empty domain", 'domain: "" machine_token_lifetime: 60', /not a lower-case domain/],
   ])("warns of %s, keeps its place and mints nothing by it", async (_, domain, warning) => {

@@ -1,15 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { readPolicyFolder } from "./read-policy-folder.js";
+import { compilePolicy } from "./compile-policy.js";
+import { policyFolder } from "./policy-folder.js";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "policy-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const readPolicyFolder = async (path: string) => compilePolicy(await policyFolder(path));
+
 it("takes a missing file for an empty one", async () => {
-  expect((await readPolicyFolder(folder)).policy.size).toBe(0);
+  expect((await readPolicyFolder(folder)).policy.cas.size).toBe(0);
 });
 
 it("does not take a missing folder for an empty one: a wrong path would drop every CA", async () => {
@@ -27,5 +30,10 @@ it.each(["../ca.pem", "/etc/hostname", "a/../../ca.pem", ".."])(
 
 it("refuses a file that is not UTF-8", async () => {
   writeFileSync(join(folder, "tokenserver.cfg"), Buffer.from([0x23, 0xff]));
-  await expect(readPolicyFolder(folder)).rejects.toThrow("tokenserver.cfg");
+  await expect(readPolicyFolder(folder)).rejects.toThrow("tokenserver.cfg:1:1: cannot be read");
+});
+
+it("takes no folder for a file", async () => {
+  mkdirSync(join(folder, "groups.cfg"));
+  await expect(readPolicyFolder(folder)).rejects.toThrow("groups.cfg:1:1: cannot be read");
 });

@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { GroupsConfigSchema, RealmsConfigSchema, TokenServerConfigSchema } from "@tokens/api/config";
+import { compileGroups, type Groups } from "../access/groups.js";
+import { checkGroupCases, checkRealmCases } from "../access/policy-cases.js";
+import { compileRealms, type Realms } from "../access/realms.js";
+import type { CaPolicy } from "../certificate-authorities/ca-policy.js";
+import { compileCaPolicy } from "../certificate-authorities/compile-ca-policy.js";
+import { describeProblem, PolicyError, type PolicyProblem } from "./policy-problem.js";
+import { PolicyReader, type PolicySource } from "./policy-reader.js";
+
+/** What all policy files together say. A snapshot: it never changes. */
+export interface Policy {
+  /** Names the content of the files: the same files have the same revision. */
+  readonly revision: string;
+  readonly cas: CaPolicy;
+  readonly groups: Groups;
+  readonly realms: Realms;
+}
+
+/** A policy, and how it came about. */
+export interface CompiledPolicy {
+  readonly policy: Policy;
+  /** All files that it was made of, by path. */
+  readonly files: Readonly<Record<string, string>>;
+  /** What the policy files say, by their names without an ending. */
+  readonly contents: ReadonlyMap<string, JsonObject>;
+  /** What in it may not do what its author thinks. */
+  readonly warnings: readonly PolicyProblem[];
+}
+
+/**
+ * Reads all policy files and makes one policy of them: all or nothing. The tests in the files must pass. Rejects with a
+ * PolicyError that has every error in it.
+ */
+export async function compilePolicy(source: PolicySource): Promise<CompiledPolicy> {
+  const { policy, reader } = await readPolicy(source);
+  const errors = reader.problems.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new PolicyError(errors.map(describeProblem).join("\n"), reader.problems);
+  return { policy, files: reader.files, contents: reader.contents, warnings: reader.problems };
+}
+
+async function readPolicy(source: PolicySource): Promise<{ policy: Policy; reader: PolicyReader }> {
+  const reader = new PolicyReader(source);
+  const groups = await reader.compile("groups", GroupsConfigSchema, compileGroups);
+  const realms = await reader.compile("realms", RealmsConfigSchema, (config, findings) =>
+    compileRealms(config, groups, findings),
+  );
+  const cas = await reader.compile("tokenserver", TokenServerConfigSchema, (config, findings) =>
+    compileCaPolicy(config, (path) => reader.readFile(path), findings),
+  );
+  if (!reader.hasErrors) {
+    reader.review("groups", GroupsConfigSchema, (config, findings) => checkGroupCases(config, groups, findings));
+    reader.review("realms", RealmsConfigSchema, (config, findings) => checkRealmCases(config, realms, findings));
+  }
+  return { policy: { revision: revisionOf(reader.files), cas, groups, realms }, reader };
+}
+
+/** The files come sorted by path, so the same files give the same revision. */
+function revisionOf(files: Readonly<Record<string, string>>): string {
+  return createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 40);
+}
