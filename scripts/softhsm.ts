@@ -1,0 +1,81 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, it } from "vitest";
+
+const MODULES = [
+  "/usr/lib/softhsm/libsofthsm2.so",
+  "/usr/lib64/pkcs11/libsofthsm2.so",
+  "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+
+/** A token of SoftHSM in a folder of its own. */
+export interface SoftHsm {
+  /** The PKCS#11 URI for it, with the PIN's file. */
+  readonly uri: string;
+  readonly modulePath: string;
+  readonly pinFile: string;
+  /** What programs that use it need in their environment. */
+  readonly environment: Record<string, string>;
+  /** Folder of the token: everything that the "device" keeps. */
+  readonly folder: string;
+  remove(): void;
+}
+
+/** Makes a fresh token, and tells this process where it is. */
+export function makeSoftHsm(): SoftHsm {
+  const modulePath = MODULES.find(existsSync);
+  if (modulePath === undefined) throw new Error("SoftHSM's library is not where it usually is");
+  const folder = mkdtempSync(join(tmpdir(), "softhsm-"));
+  const environment = { SOFTHSM2_CONF: join(folder, "softhsm2.conf") };
+  const lines = [`directories.tokendir = ${folder}`, "objectstore.backend = file", "log.level = ERROR"];
+  writeFileSync(environment.SOFTHSM2_CONF, `${lines.join("\n")}\n`);
+  Object.assign(process.env, environment);
+  const pinFile = join(folder, "pin");
+  writeFileSync(pinFile, "5678\n", { mode: 0o600 });
+  const pins = ["--so-pin", "1234", "--pin", "5678"];
+  execFileSync("softhsm2-util", ["--init-token", "--free", "--label", "tokens", ...pins], { stdio: "pipe" });
+  const uri = `pkcs11:token=tokens?module-path=${modulePath}&pin-source=file:${pinFile}`;
+  return { uri, modulePath, pinFile, environment, folder, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+/** A `describe` that is skipped, with a line that says so, where there is no SoftHSM. */
+export function describeWithSoftHsm(name: string, body: () => void): void {
+  const missing = whatIsMissing();
+  if (missing === undefined) describe(name, body);
+  else describe(name, () => it.skip(`skipped: ${missing}`, () => {}));
+}
+
+function whatIsMissing(): string | undefined {
+  try {
+    execFileSync("softhsm2-util", ["--version"], { stdio: "pipe" });
+  } catch {
+    return "SoftHSM is not installed (softhsm2-util)";
+  }
+  return isDriverBuilt() || buildDriver() ? undefined : "pkcs11js cannot be compiled here";
+}
+
+/** The folder of the driver, which pnpm installs without running its build script. */
+function driverFolder(): string {
+  const minter = createRequire(new URL("../packages/minter/package.json", import.meta.url));
+  return dirname(createRequire(minter.resolve("graphene-pk11")).resolve("pkcs11js/package.json"));
+}
+
+function isDriverBuilt(): boolean {
+  return existsSync(join(driverFolder(), "build/Release/pkcs11.node"));
+}
+
+/** Compiles it with the headers that lie beside Node, in some seconds. */
+function buildDriver(): boolean {
+  const node = dirname(dirname(realpathSync(process.execPath)));
+  const npm = join(node, "lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js");
+  if (!existsSync(npm)) return false;
+  try {
+    execFileSync(process.execPath, [npm, "rebuild", `--nodedir=${node}`], { cwd: driverFolder(), stdio: "pipe" });
+    return isDriverBuilt();
+  } catch {
+    return false;
+  }
+}
