@@ -25,8 +25,14 @@ export class TokenRejected extends Error {
   }
 }
 
+/** The tokens are good, and who sent them may still not do this: answer 403. */
+export class PermissionDenied extends Error {
+  override name = "PermissionDenied";
+  readonly code = "PERMISSION_DENIED";
+}
+
 /** Why nobody can tell whether a token is good. */
-export type TrustUnavailableCode = "NEVER_FETCHED" | "STALE" | "BAD_DOCUMENT";
+export type TrustUnavailableCode = "NEVER_FETCHED" | "STALE" | "BAD_DOCUMENT" | "GROUPS_UNAVAILABLE";
 
 /** Nobody can tell now whether the token is good: answer 503. It must not let a request in. */
 export class TrustUnavailable extends Error {

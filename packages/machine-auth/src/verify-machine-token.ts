@@ -1,4 +1,3 @@
-import { type KeyObject, verify } from "node:crypto";
 import { TokenRejected } from "./errors.js";
 import { isBotName } from "./identity.js";
 import {
@@ -6,15 +5,16 @@ import {
   MAX_MACHINE_TOKEN_LENGTH,
   type MachineTokenBody,
   machineTokenSignedBytes,
-  type UnverifiedMachineToken,
 } from "./machine-token.js";
+import type { Verdict } from "./remember-verdicts.js";
+import { checkSignature, trustedKeys } from "./token-signature.js";
 import type { Trust } from "./trust.js";
 
 /** How far the clocks of token server and verifier may differ, in seconds, either way. */
 const CLOCK_DRIFT_SECONDS = 10;
 
 /** Longest life of a token that is believed, in seconds: no server makes tokens that live longer than a day. */
-const MAX_LIFETIME_SECONDS = 86_400;
+export const MAX_LIFETIME_SECONDS = 86_400;
 
 /** Every token is decoded here: nothing of an answer lies in it. */
 const memory = Buffer.allocUnsafeSlow(MAX_MACHINE_TOKEN_LENGTH);
@@ -50,22 +50,12 @@ export interface VerifyOptions extends TokenExpectations {
   readonly now: number;
 }
 
-/** A good token, and what has to stay true for it to stay good. */
-export interface MachineTokenVerdict {
-  readonly machine: MachineIdentity;
-  readonly keyId: string;
-  readonly key: KeyObject;
-  /** It is good from here to there, both included, in Unix seconds, for as long as the trust stays as it is. */
-  readonly from: number;
-  readonly to: number;
-}
-
 /**
  * Decides whether a token is good, and who it is: pure, synchronous, offline. The checks are in the order of LUCI's
  * checker, cheap ones before the signature; revocation comes last. Throws TokenRejected.
  */
 export function verifyMachineToken(token: string, trust: Trust, options: VerifyOptions): MachineIdentity {
-  return judgeMachineToken(token, trust, options.now, options).machine;
+  return judgeMachineToken(token, trust, options.now, options).value;
 }
 
 /** As {@link verifyMachineToken}, with what a cache needs to know. */
@@ -74,12 +64,11 @@ export function judgeMachineToken(
   trust: Trust,
   now: number,
   expected: TokenExpectations,
-): MachineTokenVerdict {
-  const unverified = decodeUnverifiedMachineToken(token, memory);
-  const { body, keyId } = unverified;
+): Verdict<MachineIdentity> {
+  const { body, keyId, tokenBody, rsaSha256 } = decodeUnverifiedMachineToken(token, memory);
   const keys = trustedKeys(trust, body.issuedBy);
   checkTime(body, now, expected.maxLifetimeSeconds ?? MAX_LIFETIME_SECONDS);
-  const key = checkSignature(unverified, keys);
+  const key = checkSignature(keys, keyId, machineTokenSignedBytes(tokenBody), rsaSha256);
   // From here on: the issuer said what the body says.
   checkAudience(body, expected.audience);
   const machine = identityOf(body);
@@ -88,14 +77,7 @@ export function judgeMachineToken(
     throw new TokenRejected("REVOKED", "the token was revoked, or its machine, certificate or CA");
   }
   const from = Math.max(body.issuedAt - CLOCK_DRIFT_SECONDS, revokedUntil);
-  return { machine, keyId, key, from, to: machine.expiresAt + CLOCK_DRIFT_SECONDS };
-}
-
-/** Issuers are compared exactly: an e-mail in other letters is another issuer. */
-function trustedKeys(trust: Trust, issuedBy: string): ReadonlyMap<string, KeyObject> {
-  const keys = trust.issuers.get(issuedBy);
-  if (!keys) throw new TokenRejected("UNKNOWN_ISSUER", "the token is of an issuer that is not trusted");
-  return keys;
+  return { value: machine, issuer: body.issuedBy, keyId, key, from, to: machine.expiresAt + CLOCK_DRIFT_SECONDS };
 }
 
 /** Written so that a time that is not a number is refused. */
@@ -107,16 +89,6 @@ function checkTime({ issuedAt, lifetime }: MachineTokenBody, now: number, maxLif
     throw new TokenRejected("NOT_YET_VALID", "the token is not valid yet");
   }
   if (!(now <= issuedAt + lifetime + CLOCK_DRIFT_SECONDS)) throw new TokenRejected("EXPIRED", "the token has expired");
-}
-
-/** The key decides the algorithm, never the token: only RSA keys get into a Trust. */
-function checkSignature(token: UnverifiedMachineToken, keys: ReadonlyMap<string, KeyObject>): KeyObject {
-  const key = keys.get(token.keyId);
-  if (!key) throw new TokenRejected("UNKNOWN_KEY", "the token is signed with a key that its issuer does not publish");
-  if (!verify("sha256", machineTokenSignedBytes(token.tokenBody), key, token.rsaSha256)) {
-    throw new TokenRejected("BAD_SIGNATURE", "the token's signature is not its issuer's");
-  }
-  return key;
 }
 
 function checkAudience({ audience }: MachineTokenBody, self: string | undefined): void {

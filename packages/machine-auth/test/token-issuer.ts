@@ -1,10 +1,29 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { createSelfSignedCertificate, toPem } from "@tokens/pki/x509";
+import {
+  BEARER_DELEGATION_TOKEN,
+  encodeDelegationToken,
+  encodeSubtoken,
+  type Subtoken,
+} from "../src/delegation-token.js";
 import { encodeMachineToken, encodeMachineTokenBody, type MachineTokenBody } from "../src/machine-token.js";
 import { type Trust, trustFromCertificates } from "../src/trust.js";
 
 /** When the tokens of these tests are made, in Unix seconds. */
 export const ISSUED_AT = 1_780_315_200;
+
+/** What the delegation tokens of these tests say. */
+export const SUBTOKEN: Subtoken = {
+  delegatedIdentity: "user:alice@example.com",
+  creationTime: ISSUED_AT,
+  validityDuration: 3600,
+  subtokenId: 77n,
+  audience: ["bot:host-1.example.com", "group:backends"],
+  services: ["service:files"],
+  requestorIdentity: "user:robot@example.com",
+  kind: BEARER_DELEGATION_TOKEN,
+  tags: ["k:v"],
+};
 
 /** Somebody who signs tokens and publishes a certificate. */
 export interface TokenIssuer {
@@ -17,6 +36,9 @@ export interface TokenIssuer {
   readonly token: (changes?: Partial<MachineTokenBody>) => string;
   /** A well-signed token around any bytes. */
   readonly tokenOf: (tokenBody: Uint8Array) => string;
+  readonly delegation: (changes?: Partial<Subtoken>) => string;
+  /** A well-signed delegation token around any bytes. */
+  readonly delegationOf: (serializedSubtoken: Uint8Array) => string;
 }
 
 /** Makes an issuer with a new RSA-2048 key. */
@@ -38,7 +60,16 @@ export async function makeTokenIssuer(account = "minter@example.com"): Promise<T
   const tokenOf = (tokenBody: Uint8Array) =>
     encodeMachineToken({ tokenBody, keyId, rsaSha256: sign("sha256", tokenBody, privateKey) });
   const token = (changes?: Partial<MachineTokenBody>) => tokenOf(encodeMachineTokenBody(body(changes)));
-  return { keyId, privateKey, document, trust: trustFromCertificates(document), body, token, tokenOf };
+  const delegationOf = (serializedSubtoken: Uint8Array) =>
+    encodeDelegationToken({
+      signerId: `user:${account}`,
+      signingKeyId: keyId,
+      pkcs1Sha256Sig: sign("sha256", serializedSubtoken, privateKey),
+      serializedSubtoken,
+    });
+  const delegation = (changes: Partial<Subtoken> = {}) => delegationOf(encodeSubtoken({ ...SUBTOKEN, ...changes }));
+  const trust = trustFromCertificates(document);
+  return { keyId, privateKey, document, trust, body, token, tokenOf, delegation, delegationOf };
 }
 
 /** The JSON that a token server publishes for these certificates. */
