@@ -1,23 +1,36 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import * as delegationToken from "./delegation-token.js";
 import * as http from "./http.js";
 import * as machineAuth from "./index.js";
 import * as machineToken from "./machine-token.js";
 
 it("exports these names and no others", () => {
   expect(Object.keys(machineAuth).toSorted()).toEqual([
-    "Revocations",
+    "PermissionDenied",
     "TokenRejected",
     "TrustUnavailable",
-    "authenticate",
+    "authenticator",
     "fixedTrust",
     "isIdentity",
     "machineTokenVerifier",
     "trustFromCertificates",
     "trustFromServer",
+    "verifyDelegationToken",
     "verifyMachineToken",
   ]);
-  expect(Object.keys(http)).toEqual(["machineAuth"]);
+  expect(Object.keys(http).toSorted()).toEqual(["identityHeaders", "machineAuth"]);
+  expect(Object.keys(delegationToken).toSorted()).toEqual([
+    "BEARER_DELEGATION_TOKEN",
+    "DELEGATION_TOKEN_HEADER",
+    "MAX_DELEGATION_TOKEN_BYTES",
+    "MAX_DELEGATION_TOKEN_LENGTH",
+    "decodeSubtoken",
+    "decodeUnverifiedDelegationToken",
+    "delegationTokenSignedBytes",
+    "encodeDelegationToken",
+    "encodeSubtoken",
+  ]);
   expect(Object.keys(machineToken).toSorted()).toEqual([
     "MACHINE_TOKEN_HEADER",
     "MAX_MACHINE_TOKEN_LENGTH",
