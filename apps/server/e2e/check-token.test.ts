@@ -125,6 +125,18 @@ describe("tokens check-token", () => {
     ["a trust URL that is not safe", ["--trust", "http://tokens.example.com"], "use https://HOST"],
     ["a time that is none", ["--trust", "x", "--at", "yesterday"], "--at must be a time like 2026-06-01T12:00:00Z"],
     ["a kind that is none", ["--trust", "x", "--kind", "x"], "--kind"],
+    ["a delegation token without a service", ["--trust", "x", "--kind", "delegation"], "--service service:ID"],
+    ["a service that is none", ["--trust", "x", "--service", "files"], "like service:files"],
+    [
+      "a peer that is none",
+      ["--trust", "x", "--kind", "delegation", "--service", "service:a", "--peer", "a"],
+      "--peer",
+    ],
+    [
+      "groups that are not there",
+      ["--trust", "x", "--groups", "/does/not/exist"],
+      "cannot read --groups /does/not/exist",
+    ],
     ["an option that is none", ["--trust", "x", "--nope"], "--nope"],
   ])("ends with 2 for %s and says what to do", async (_name, args, words) => {
     const { code, stdout, stderr } = await runTokens(["check-token", ...args, "token"]);

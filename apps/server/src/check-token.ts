@@ -1,24 +1,28 @@
-import { readFileSync } from "node:fs";
-import { create, toJson } from "@bufbuild/protobuf";
-import { MachineTokenBodySchema } from "@tokens/api";
 import {
-  authenticate,
   type Authentication,
-  fixedTrust,
-  trustFromCertificates,
-  trustFromServer,
+  type Authenticator,
+  authenticator,
+  type GroupLookup,
+  isIdentity,
   type TrustSource,
-  TrustUnavailable,
 } from "@tokens/machine-auth";
-import { decodeUnverifiedMachineToken, tokenFingerprint } from "@tokens/machine-auth/machine-token";
+import { tokenFingerprint } from "@tokens/machine-auth/machine-token";
 import { EXIT, UsageError } from "./exit-code.js";
+import { readGroupsFile } from "./groups-file.js";
+import { openTrust } from "./open-trust.js";
+import { parseTime } from "./rfc3339.js";
+import { TOKEN_KINDS, type TokenKind } from "./token-kinds.js";
 import { linesOf } from "./token-lines.js";
 
 /** What `tokens check-token` was asked. */
 export interface CheckTokenOptions {
   readonly trust: string;
+  readonly kind: keyof typeof TOKEN_KINDS;
   readonly issuer?: string;
   readonly at?: string;
+  readonly service?: string;
+  readonly peer?: string;
+  readonly groups?: string;
   readonly json?: true;
 }
 
@@ -35,14 +39,20 @@ interface Row {
 
 /** Checks tokens one by one, each answered as it comes; the exit code. */
 export async function checkTokens(given: readonly string[], options: CheckTokenOptions): Promise<number> {
-  const at = options.at === undefined ? undefined : parseTime(options.at);
-  const trust = openTrust(options);
+  const kind = TOKEN_KINDS[options.kind];
+  requireService(options.service);
+  const peer = options.kind === "delegation" ? peerOf(options) : undefined;
+  const clock = clockAt(options.at);
+  const groups = options.groups === undefined ? undefined : readGroupsFile(options.groups);
+  const trust = openTrust(options.trust, options.issuer);
+  const authenticate = authenticatorOf(trust, clock, groups, options.service);
   const print = options.json !== true && process.stdout.isTTY ? sentence : JSON.stringify;
   let exitCode: number = EXIT.ok;
   try {
     for await (const token of tokensFrom(given)) {
-      const authentication = await check(token, trust, at);
-      process.stdout.write(`${print(rowFor(token, authentication))}\n`);
+      // An empty token is a bad one here: there is no request that could have come without.
+      const authentication = await authenticate({ ...kind.credentials(token === "" ? " " : token), peer });
+      process.stdout.write(`${print(rowFor(token, kind, authentication))}\n`);
       exitCode = worse(exitCode, authentication);
     }
   } finally {
@@ -51,9 +61,35 @@ export async function checkTokens(given: readonly string[], options: CheckTokenO
   return exitCode;
 }
 
-/** An empty token is a bad one here: there is no request that could have come without. */
-function check(token: string, trust: TrustSource, at: number | undefined): Promise<Authentication> {
-  return authenticate([token === "" ? " " : token], { trust, clock: at === undefined ? Date.now : () => at });
+/** A service may have no name: it takes no delegation tokens then. */
+function requireService(service = ""): void {
+  if (service === "" || (service.startsWith("service:") && isIdentity(service))) return;
+  throw new UsageError(`--service must be an identity like service:files, and not ${JSON.stringify(service)}`);
+}
+
+/** A delegation token is good for somebody at some service: without a peer it is an anonymous one. */
+function peerOf({ service, peer = "anonymous:anonymous" }: CheckTokenOptions): string {
+  if (service === undefined)
+    throw new UsageError("--kind delegation needs --service service:ID, who would take the token");
+  if (!isIdentity(peer)) throw new UsageError(`--peer must be an identity like bot:host.example.com, and not ${peer}`);
+  return peer;
+}
+
+function clockAt(at: string | undefined): () => number {
+  if (at === undefined) return Date.now;
+  const time = parseTime(at, "at");
+  return () => time;
+}
+
+function authenticatorOf(
+  trust: TrustSource,
+  clock: () => number,
+  groups: GroupLookup | undefined,
+  service = "",
+): Authenticator {
+  const grouping = groups === undefined ? {} : { groups };
+  const naming = service === "" ? {} : { service, audience: service };
+  return authenticator({ trust, clock, ...grouping, ...naming });
 }
 
 /** A refusal outweighs what nobody can tell, and that outweighs a good token. */
@@ -70,74 +106,25 @@ async function* tokensFrom(given: readonly string[]): AsyncGenerator<string> {
   }
 }
 
-function openTrust({ trust, issuer }: CheckTokenOptions): TrustSource {
-  const options = issuer === undefined ? {} : { issuer };
-  if (/^https?:\/\//i.test(trust)) {
-    try {
-      return trustFromServer(trust, options);
-    } catch (error) {
-      throw new UsageError((error as Error).message, { cause: error });
-    }
-  }
-  try {
-    return fixedTrust(trustFromCertificates(readFileSync(trust, "utf8"), options));
-  } catch (error) {
-    if (error instanceof TrustUnavailable) return unavailable(error);
-    throw new UsageError(`cannot read --trust ${trust}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/** A document that cannot be used: nobody can tell about any token. */
-function unavailable(error: TrustUnavailable): TrustSource {
-  const fail = () => Promise.reject(error);
-  return {
-    current: () => {
-      throw error;
-    },
-    ready: fail,
-    refresh: fail,
-    close: () => undefined,
-  };
-}
-
-function parseTime(text: string): number {
-  const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-  const time = rfc3339.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time))
-    throw new UsageError(`--at must be a time like 2026-06-01T12:00:00Z, and not ${JSON.stringify(text)}`);
-  return time;
-}
-
-function rowFor(token: string, authentication: Authentication): Row {
+function rowFor(token: string, kind: TokenKind, authentication: Authentication): Row {
   const error = "error" in authentication ? authentication.error : undefined;
   return {
     ok: authentication.status === "confirmed",
     code: error?.code ?? null,
     message: error?.message ?? null,
-    identity: authentication.status === "confirmed" ? authentication.machine.identity : null,
+    identity: authentication.status === "confirmed" ? authentication.identity : null,
     fingerprint: tokenFingerprint(token),
-    body: bodyOf(token),
+    body: bodyOf(token, kind),
   };
 }
 
-function bodyOf(token: string): unknown {
+function bodyOf(token: string, kind: TokenKind): unknown {
   try {
-    return toJson(MachineTokenBodySchema, create(MachineTokenBodySchema, readBody(token)));
+    return kind.readUnverified(token);
   } catch {
     // What is wrong with it stands in the row already.
     return null;
   }
-}
-
-function readBody(token: string) {
-  const { body } = decodeUnverifiedMachineToken(token);
-  return {
-    ...body,
-    issuedAt: BigInt(body.issuedAt),
-    lifetime: BigInt(body.lifetime),
-    certSn: Buffer.from(body.certSn, "hex"),
-    audience: [...body.audience],
-  };
 }
 
 function sentence({ ok, code, message, identity, fingerprint }: Row): string {

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import type { CheckTokenOptions } from "../check-token.js";
 
 /** `tokens check-token`: the check that backends make, by hand. */
 export function addCheckToken(tokens: Command): void {
@@ -9,9 +10,15 @@ export function addCheckToken(tokens: Command): void {
     .requiredOption("--trust <URL|FILE>", "the token server's base URL, or a file with its certificates document")
     .option("--issuer <EMAIL>", "who must have issued the tokens (default: the account in the certificates document)")
     .option("--at <TIME>", "check as of this time, RFC 3339 (default: now)")
-    .addOption(new Option("--kind <KIND>", "kind of token").choices(["machine"]).default("machine"))
+    .addOption(new Option("--kind <KIND>", "kind of token").choices(["machine", "delegation"]).default("machine"))
+    .option("--service <ID>", "at which service, like service:files (delegation tokens need it)")
+    .option(
+      "--peer <IDENTITY>",
+      "who sends a delegation token, like bot:host.example.com (default: anonymous:anonymous)",
+    )
+    .option("--groups <FILE>", "JSON object of who is in which group: group → identities")
     .option("--json", "one JSON object a line, also on a terminal")
-    .action(async (given: string[], options: { trust: string; issuer?: string; at?: string; json?: true }) => {
+    .action(async (given: string[], options: CheckTokenOptions) => {
       const { checkTokens } = await import("../check-token.js");
       process.exitCode = await checkTokens(given, options);
     });
