@@ -5,14 +5,8 @@ import { fromText } from "@bufbuild/protobuf/txtpb";
 import { type Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { TokenMinter } from "@tokens/api";
 import { Admin, CertificateAuthorities } from "@tokens/api/admin";
-import {
-  compilePolicy,
-  createTokenServer,
-  type ListenerName,
-  localSigner,
-  prpcHandler,
-  type TokenServer,
-} from "@tokens/minter";
+import { createTokenServer, type ListenerName, localSigner, prpcHandler, type TokenServer } from "@tokens/minter";
+import { compilePolicy } from "@tokens/minter/policy";
 import { readVector, vectorPolicy } from "shared-vectors";
 import { tokenServerHandler } from "../src/http-handler.js";
 import { listen, type Listener } from "../src/listener.js";

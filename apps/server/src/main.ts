@@ -1,11 +1,12 @@
 import { Command, CommanderError } from "commander";
 import { addCheckToken } from "./commands/check-token.js";
+import { addPolicy } from "./commands/policy.js";
 import { addServe } from "./commands/serve.js";
 import { EXIT, UsageError } from "./exit-code.js";
 import { packageVersion } from "./version.js";
 
 /** The subcommands. Each file declares one and loads what it runs only when it runs. */
-const commands = [addServe, addCheckToken];
+const commands = [addServe, addCheckToken, addPolicy];
 
 /** Runs the command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {

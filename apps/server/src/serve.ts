@@ -1,16 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import {
-  compilePolicy,
-  createTokenServer,
-  describeProblem,
-  type ListenerName,
-  openSigningKey,
-  PolicyError,
-  policyFolder,
-  SigningKeyError,
-} from "@tokens/minter";
+import { createTokenServer, type ListenerName, openSigningKey, SigningKeyError } from "@tokens/minter";
+import { compilePolicy, describeProblem, PolicyError, policyFolder } from "@tokens/minter/policy";
 import { type Logger, pino } from "pino";
 import { addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
 import { listenForAdministrators } from "./admin-listener.js";

@@ -4,7 +4,8 @@ import { createPrivateKey } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
-import { compilePolicy, createTokenServer, localSigner } from "@tokens/minter";
+import { createTokenServer, localSigner } from "@tokens/minter";
+import { compilePolicy } from "@tokens/minter/policy";
 import { readVector, vectorPolicy } from "shared-vectors";
 
 /** A server on a free loopback port. */

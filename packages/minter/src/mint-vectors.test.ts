@@ -4,7 +4,8 @@ import { Code, ConnectError, createClient, createRouterTransport } from "@connec
 import { ErrorCode, MintMachineTokenRequestSchema, MintMachineTokenResponseSchema, TokenMinter } from "@tokens/api";
 import { expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector, vectorPolicy } from "shared-vectors";
-import { createTokenServer, localSigner, compilePolicy, type RevocationLists } from "./index.js";
+import { createTokenServer, localSigner, type RevocationLists } from "./index.js";
+import { compilePolicy } from "./policy.js";
 
 interface MintCase {
   name: string;

@@ -9,7 +9,7 @@ import {
   SignatureAlgorithm,
 } from "@tokens/api";
 import { createCertificateAuthority, issueMachineCertificate, toPem } from "@tokens/pki/x509";
-import { type CompiledPolicy, compilePolicy, policyOfFiles } from "../src/index.js";
+import { type CompiledPolicy, compilePolicy, policyOfFiles } from "../src/policy.js";
 
 /** A throw-away CA. */
 export type Authority = Awaited<ReturnType<typeof createCertificateAuthority>>;

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runTokens } from "./programs.js";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "policy-check-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+describe("tokens policy check", () => {
+  it("says nothing about good files", async () => {
+    write("groups.yaml", "groups: [{name: g, members: [user:a@x.y]}]\n");
+    expect(await runTokens(["policy", "check", folder])).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
+  it("says file, line and column of each error", async () => {
+    write("groups.cfg", 'groups {\n  name: "g"\n  members: "user:A@x.y"\n  globs: "bot:*x.y"\n}\n');
+    write("realms.cfg", 'realms {\n  name: "p"\n}\n');
+    const { code, stdout } = await runTokens(["policy", "check", folder]);
+    expect(code).toBe(1);
+    expect(stdout.split("\n")).toEqual([
+      'groups.cfg:3:3: "user:A@x.y" is not canonical; write "user:a@x.y"',
+      'warning: groups.cfg:4:3: "bot:*x.y" also matches names that end with "evilx.y"; did you mean "*.x.y"?',
+      'realms.cfg:2:3: "p" is not a realm; write project:realm in lower case, or project:@root',
+      "",
+    ]);
+  });
+
+  it("takes warnings for no reason to fail", async () => {
+    write("groups.cfg", 'groups { name: "g" globs: "bot:*x.y" }\n');
+    const { code, stdout } = await runTokens(["policy", "check", folder, "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ severity: "warning", file: "groups.cfg", line: 1, column: 20 });
+  });
+
+  it("fails for a test that fails", async () => {
+    write("groups.cfg", 'cases { identity: "user:a@x.y" group: "administrators" expect: ALLOW }\n');
+    const { code, stdout } = await runTokens(["policy", "check", folder]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^groups\.cfg:1:1: the case fails: expected ALLOW, but user:a@x\.y is not in group/);
+  });
+
+  it("takes a folder that is not there for wrong usage", async () => {
+    const { code, stdout, stderr } = await runTokens(["policy", "check", join(folder, "none")]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("cannot read the config folder");
+  });
+});

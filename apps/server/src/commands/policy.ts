@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+
+/** `tokens policy …`: look after the policy files. */
+export function addPolicy(tokens: Command): void {
+  const policy = tokens.command("policy").description("Look after the policy files.");
+  policy
+    .command("check")
+    .description("Check all policy files of a folder, and run the tests in them. Exit code: 0 good, 1 any error.")
+    .argument("<DIR>", "the config folder")
+    .option("--json", "one JSON object a line for each problem")
+    .action(async (folder: string, options: { json?: true }) => {
+      const { checkPolicy } = await import("../check-policy.js");
+      process.exitCode = await checkPolicy(folder, options);
+    });
+}

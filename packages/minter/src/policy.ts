@@ -1,0 +1,4 @@
+export { type CompiledPolicy, compilePolicy, type Policy } from "./policies/compile-policy.js";
+export { policyFolder } from "./policies/policy-folder.js";
+export { describeProblem, PolicyError, type PolicyProblem } from "./policies/policy-problem.js";
+export { policyOfFiles, type PolicySource } from "./policies/policy-reader.js";
