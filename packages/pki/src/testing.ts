@@ -1,0 +1,56 @@
+// Certificates and revocation lists of any shape, good or bad, for tests. Nothing here is for production.
+export {
+  bits,
+  boolean,
+  context,
+  der,
+  derHeader,
+  ia5,
+  implicit,
+  integer,
+  name,
+  octets,
+  oid,
+  sequence,
+  set,
+  time,
+  utf8,
+} from "./testing/der-writer.js";
+export {
+  authorityKeyIdentifier,
+  basicConstraints,
+  certificatePolicies,
+  distributionPoints,
+  extendedKeyUsage,
+  extension,
+  flipCritical,
+  generalName,
+  inhibitAnyPolicy,
+  keyUsage,
+  nameConstraints,
+  policyConstraints,
+  policyMappings,
+  subjectAltName,
+  subjectKeyIdentifier,
+  unknownExtension,
+} from "./testing/extension-writer.js";
+export {
+  type CertificateSpec,
+  makeCertificate,
+  makeKey,
+  randomSerial,
+  signatureAlgorithm,
+  signed,
+  type SigningHash,
+} from "./testing/make-certificate.js";
+export {
+  certificateIssuer,
+  crlNumber,
+  type CrlSpec,
+  deltaIndicator,
+  issuingDistributionPoint,
+  makeCrl,
+  reasonCode,
+  revokedEntry,
+} from "./testing/make-crl.js";
+export { type Issued, TestCa } from "./testing/test-ca.js";
