@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "vitest";
 
 const folder = new URL("../../shared/vectors/", import.meta.url);
+const suites = new URL("../../shared/suites/", import.meta.url);
 
 /** Reads a file of the golden vectors that LUCI's own code made. */
 export function readVector(path: string): Buffer {
@@ -21,8 +22,27 @@ export const vectorPolicy = {
   },
 };
 
+/** Reads a file of the public test suites. */
+export function readSuite(path: string): string {
+  return readFileSync(new URL(path, suites), "utf8");
+}
+
+/** The files of one public test suite. */
+export function filesOfSuite(name: string): string[] {
+  return readdirSync(new URL(`${name}/`, suites)).toSorted();
+}
+
 /** A `describe` that is skipped, with a line that says so, where the golden vectors are not on this machine. */
 export function describeWithVectors(name: string, body: () => void): void {
-  if (existsSync(folder)) describe(name, body);
-  else describe(name, () => it.skip("skipped: the golden vectors in ../shared/vectors are not here", () => {}));
+  describeWith(folder, "golden vectors in ../shared/vectors", name, body);
+}
+
+/** A `describe` that is skipped, with a line that says so, where the public test suites are not on this machine. */
+export function describeWithSuites(name: string, body: () => void): void {
+  describeWith(suites, "public test suites in ../shared/suites", name, body);
+}
+
+function describeWith(needed: URL, what: string, name: string, body: () => void): void {
+  if (existsSync(needed)) describe(name, body);
+  else describe(name, () => it.skip(`skipped: the ${what} are not here`, () => {}));
 }

@@ -22,68 +22,76 @@ export interface Certificate extends CertificateExtensions {
   readonly serialMagnitude: Uint8Array;
   readonly issuer: DistinguishedName;
   readonly subject: DistinguishedName;
+  /** DNS names of subjectAltName in order. */
+  readonly dnsNames: readonly string[];
   /** First and last second at which the certificate is valid, unix time. */
   readonly notBeforeSeconds: number;
   readonly notAfterSeconds: number;
   readonly publicKey: SubjectPublicKey;
+  /** The key as it stands in the certificate: SubjectPublicKeyInfo in DER. */
+  readonly publicKeyInfo: Uint8Array;
   /** undefined when it is none that may sign certificates. */
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
   readonly signature: Uint8Array;
+  /** Where the certificate is not written as RFC 5280 and X.690 demand, though many readers take it. */
+  readonly deviations: readonly string[];
 }
 
 /** Reads one certificate in DER; nothing may follow it. Throws MalformedInput. */
 export function parseCertificate(der: Uint8Array): Certificate {
   if (der.length > MAX_CERTIFICATE_BYTES)
     throw new MalformedInput(`certificate: more than ${MAX_CERTIFICATE_BYTES} bytes`);
+  const deviations: string[] = [];
   const whole = new DerReader(der);
-  const certificate = whole.enter(TAG.sequence, "certificate");
+  const certificate = new DerReader(whole.read(TAG.sequence, "certificate").content, deviations);
   whole.end("certificate");
   const tbs = certificate.read(TAG.sequence, "certificate");
   const algorithm = certificate.read(TAG.sequence, "signature algorithm");
   const signature = readWholeBytes(certificate.read(TAG.bitString, "signature").content, "signature");
   certificate.end("certificate");
-  const signed = readSigned(new DerReader(tbs.content), algorithm.raw);
+  const signed = readSigned(certificate.within(tbs.content), algorithm.raw);
   const signatureAlgorithm = readSignatureAlgorithm(algorithm.content);
-  return { der, tbs: tbs.raw, signatureAlgorithm, signature, ...signed };
+  return { der, tbs: tbs.raw, signatureAlgorithm, signature, ...signed, deviations };
 }
 
 /** TBSCertificate, RFC 5280 §4.1.2, field by field. */
 function readSigned(tbs: DerReader, outerAlgorithm: Uint8Array) {
   const version = readVersion(tbs);
-  const serialContent = tbs.read(TAG.integer, "serial number").content;
-  const serial = readInteger(serialContent, "serial number");
-  if (serial < 0n) throw new MalformedInput("serial number: negative");
+  const serial = readSerial(tbs);
   const innerAlgorithm = tbs.read(TAG.sequence, "signature algorithm").raw;
   // §4.1.1.2: the algorithm outside is not signed, so it must be the one inside.
   if (Buffer.compare(innerAlgorithm, outerAlgorithm) !== 0)
     throw new MalformedInput("signature algorithm: not the signed one");
   const issuer = readName(tbs, "issuer");
   const validity = tbs.enter(TAG.sequence, "validity");
-  const notBeforeSeconds = readTime(validity.any("notBefore"), "notBefore");
-  const notAfterSeconds = readTime(validity.any("notAfter"), "notAfter");
+  const notBeforeSeconds = readTime(validity, "notBefore");
+  const notAfterSeconds = readTime(validity, "notAfter");
   validity.end("validity");
   const subject = readName(tbs, "subject");
-  const publicKey = readPublicKey(tbs);
+  const { raw: publicKeyInfo, content } = tbs.read(TAG.sequence, "public key");
+  const publicKey = readPublicKey(tbs.within(content));
   const extensions = readExtensions(findExtensions(tbs, version));
-  const serialMagnitude = serialContent[0] === 0 ? serialContent.subarray(1) : serialContent;
-  return {
-    version,
-    serial,
-    serialMagnitude,
-    issuer,
-    subject,
-    notBeforeSeconds,
-    notAfterSeconds,
-    publicKey,
-    ...extensions,
-  };
+  const names = { issuer, subject, dnsNames: dnsNamesOf(extensions) };
+  return { version, ...serial, ...names, notBeforeSeconds, notAfterSeconds, publicKey, publicKeyInfo, ...extensions };
+}
+
+/** §4.1.2.2. */
+function readSerial(tbs: DerReader): Pick<Certificate, "serial" | "serialMagnitude"> {
+  const { content } = tbs.read(TAG.integer, "serial number");
+  const serial = readInteger(content, "serial number");
+  if (serial < 0n) throw new MalformedInput("serial number: negative");
+  return { serial, serialMagnitude: content[0] === 0 ? content.subarray(1) : content };
+}
+
+function dnsNamesOf({ alternativeNames = [] }: CertificateExtensions): string[] {
+  return alternativeNames.flatMap((name) => (name.form === "dns" ? [name.value] : []));
 }
 
 /** §4.1.2.1: absent means version 1. */
 function readVersion(tbs: DerReader): number {
   const element = tbs.optional(constructedContextTag(0), "version");
   if (!element) return 1;
-  const reader = new DerReader(element.content);
+  const reader = tbs.within(element.content);
   const number = readInteger(reader.read(TAG.integer, "version").content, "version");
   reader.end("version");
   if (number < 0n || number > 2n) throw new MalformedInput("version: unknown");
@@ -99,7 +107,7 @@ function findExtensions(tbs: DerReader, version: number): DerReader | undefined 
   const element = version === 3 ? tbs.optional(constructedContextTag(3), "extensions") : undefined;
   tbs.end("certificate");
   if (!element) return undefined;
-  const outer = new DerReader(element.content);
+  const outer = tbs.within(element.content);
   const list = outer.enter(TAG.sequence, "extensions");
   outer.end("extensions");
   return list;

@@ -1,109 +1,96 @@
 import type { Certificate } from "./certificate.js";
-import { namesMatch } from "./distinguished-name.js";
-import { type CertificateCheckName, CertificateError } from "./errors.js";
-import { whyKeyMayNotSign } from "./public-key.js";
+import { isEmptyName } from "./distinguished-name.js";
+import { CERTIFICATE_CHECKS, type CertificateCheckName, CertificateError } from "./errors.js";
+import { isValidAt, PATH_CHECKS } from "./path-profile.js";
+import { type CertificatePath, type IssuerPool, searchPath } from "./path-search.js";
 import { verifySignature } from "./signature.js";
 
-/** Most octets of a serial number, RFC 5280 §4.1.2.2. */
-const MAX_SERIAL_OCTETS = 20;
+/** What a failed check does: nothing, as it is not made; a report; a refusal. */
+export type CheckState = "off" | "report" | "enforce";
 
-const ANY_USE = "2.5.29.37.0";
-const SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1";
-const CLIENT_AUTHENTICATION = "1.3.6.1.5.5.7.3.2";
-const MACHINE_USES = [CLIENT_AUTHENTICATION, SERVER_AUTHENTICATION, ANY_USE];
+/** How strictly certificates are checked; a check that is not named is enforced. */
+export type CertificatePolicy = Readonly<Partial<Record<CertificateCheckName, CheckState>>>;
 
-/** A check: why the certificate fails it, or undefined. */
-type Check = (leaf: Certificate, ca: Certificate, nowSeconds: number) => string | undefined;
-type NamedCheck = readonly [name: CertificateCheckName, check: Check];
-
-const when = (failed: boolean, reason: string) => (failed ? reason : undefined);
-
-/** Whether the certificate is what it says: made before anything expensive. */
-const BEFORE_SIGNATURE: readonly NamedCheck[] = [
-  ["issuer_name", (leaf, ca) => when(!namesMatch(leaf.issuer, ca.subject), "the issuer is not the CA's whole name")],
-  ["ca_key", (_, ca) => prefixed("the CA has ", whyKeyMayNotSign(ca.publicKey))],
-];
-
-/** Whether the certificate is fit for a machine. */
-const AFTER_SIGNATURE: readonly NamedCheck[] = [
-  ["ca_validity", (_, ca, now) => when(!isValidAt(ca, now), "the CA certificate is not valid now")],
-  ["leaf_is_ca", (leaf) => when(leaf.isCa, "the certificate is one of a CA")],
-  ["name_constraints", (_, ca) => when(ca.hasNameConstraints, "the CA has name constraints, which are not supported")],
-  ["critical_extension", (leaf, ca) => unknownCritical("the certificate", leaf) ?? unknownCritical("the CA", ca)],
-  [
-    "key_usage",
-    ({ keyUsage }) => when(keyUsage?.has("digitalSignature") === false, "key usage lacks digitalSignature"),
-  ],
-  ["extended_key_usage", ({ extendedKeyUsage }) => whyNotForMachines(extendedKeyUsage)],
-  [
-    "serial_length",
-    (leaf) => when(leaf.serialMagnitude.length > MAX_SERIAL_OCTETS, "the serial number has more than 20 octets"),
-  ],
-  ["leaf_key", (leaf) => prefixed("the certificate has ", whyKeyMayNotSign(leaf.publicKey))],
-];
-
-/**
- * Checks a machine's certificate against the CA that should have issued it: dates, names, signature, and whether both are
- * fit for their purpose. Revocation is not looked at. Throws a CertificateError.
- */
-export function checkCertificate(leaf: Certificate, ca: Certificate, nowSeconds: number): void {
-  checkValidity(leaf, nowSeconds);
-  if (!shareCommonName(leaf, ca))
-    throw new CertificateError("UNKNOWN_CA", "the issuer does not have the CA's common name");
-  enforce(BEFORE_SIGNATURE, leaf, ca, nowSeconds);
-  checkSignature(leaf, ca);
-  // From here on: the CA made this certificate.
-  enforce(AFTER_SIGNATURE, leaf, ca, nowSeconds);
+/** A check that failed and that the policy only reports. */
+export interface CheckReport {
+  readonly policy: CertificateCheckName;
+  readonly message: string;
 }
 
-function checkValidity(leaf: Certificate, nowSeconds: number): void {
+/** A certificate that is trusted, and why. */
+export interface CheckedCertificate {
+  /** From the certificate up to the trusted CA. */
+  readonly path: CertificatePath;
+  readonly reports: readonly CheckReport[];
+}
+
+/** Throws a CertificateError unless the first certificate of the path is known not to be revoked. */
+export type RevocationCheck = (path: CertificatePath) => void;
+
+/** Whom to trust, and how strictly to check. */
+export interface CertificateTrust extends IssuerPool {
+  readonly policy: CertificatePolicy;
+  /** Asked about each certificate of a path but the topmost; without it revocation is not looked at. */
+  readonly revocation?: RevocationCheck | undefined;
+}
+
+/**
+ * Checks a machine's certificate as RFC 5280 §6 says: dates, a path of signatures up to a trusted CA, revocation, and
+ * whether all of the path is fit for its purpose. Throws a CertificateError.
+ */
+export function checkCertificate(leaf: Certificate, trust: CertificateTrust, nowSeconds: number): CheckedCertificate {
+  requireValid(leaf, nowSeconds);
+  if (isEmptyName(leaf.issuer)) throw new CertificateError("UNKNOWN_CA", "the certificate names no issuer");
+  return searchPath(leaf, trust, {
+    link: (certificate, issuer) => requireSigned(certificate, issuer, trust.policy),
+    path: (path) => {
+      // From here on: the CAs made these certificates.
+      requireNotRevoked(path, trust.revocation);
+      return { path, reports: applyPolicy(path, trust, nowSeconds) };
+    },
+  });
+}
+
+function requireValid(leaf: Certificate, nowSeconds: number): void {
   if (isValidAt(leaf, nowSeconds)) return;
   if (nowSeconds < leaf.notBeforeSeconds)
     throw new CertificateError("NOT_YET_VALID", "the certificate is not valid yet");
   throw new CertificateError("EXPIRED", "the certificate has expired");
 }
 
-/** Both ends are included. Written so that a time that is not a number is never within. */
-function isValidAt({ notBeforeSeconds, notAfterSeconds }: Certificate, nowSeconds: number): boolean {
-  return notBeforeSeconds <= nowSeconds && nowSeconds <= notAfterSeconds;
-}
-
-function shareCommonName({ issuer }: Certificate, { subject }: Certificate): boolean {
-  const [name] = issuer.commonNames;
-  return (
-    name !== undefined &&
-    issuer.commonNames.length === 1 &&
-    subject.commonNames.length === 1 &&
-    subject.commonNames[0] === name
-  );
-}
-
-function checkSignature(leaf: Certificate, ca: Certificate): void {
+/** The key is looked at first: signatures of some keys say nothing, and those of others take too long to check. */
+function requireSigned(certificate: Certificate, issuer: Certificate, policy: CertificatePolicy): void {
   const fail = (reason: string) => new CertificateError("BAD_SIGNATURE", reason);
-  if (!ca.isCa) throw fail("the issuer is not a CA");
-  if (ca.keyUsage?.has("keyCertSign") === false) throw fail("the CA may not sign certificates");
-  if (!leaf.signatureAlgorithm) throw fail("the certificate is signed with an algorithm that is not allowed");
-  if (!verifySignature(leaf.signatureAlgorithm, ca.publicKey, leaf.tbs, leaf.signature)) {
+  if (!issuer.isCa) throw fail("the issuer is not a CA");
+  if (issuer.keyUsage?.has("keyCertSign") === false) throw fail("the CA may not sign certificates");
+  applyCheck("ca_key", [certificate, issuer], policy, 0);
+  if (!certificate.signatureAlgorithm) throw fail("the certificate is signed with an algorithm that is not allowed");
+  if (!verifySignature(certificate.signatureAlgorithm, issuer.publicKey, certificate.tbs, certificate.signature))
     throw fail("the signature is not the CA's");
-  }
 }
 
-function enforce(checks: readonly NamedCheck[], leaf: Certificate, ca: Certificate, nowSeconds: number): void {
-  for (const [name, check] of checks) {
-    const reason = check(leaf, ca, nowSeconds);
-    if (reason !== undefined) throw new CertificateError("PROFILE", reason, name);
-  }
+function requireNotRevoked(path: CertificatePath, revocation: RevocationCheck | undefined): void {
+  const [first, ...issuers] = path;
+  const [next, ...rest] = issuers;
+  if (!revocation || !next) return;
+  revocation([first, ...issuers]);
+  requireNotRevoked([next, ...rest], revocation);
 }
 
-function prefixed(prefix: string, reason: string | undefined): string | undefined {
-  return reason === undefined ? undefined : prefix + reason;
+function applyPolicy(path: CertificatePath, trust: CertificateTrust, nowSeconds: number): CheckReport[] {
+  const asked = CERTIFICATE_CHECKS.filter((name) => name !== "crl_issuer" || trust.revocation);
+  return asked.flatMap((name) => applyCheck(name, path, trust.policy, nowSeconds) ?? []);
 }
 
-function unknownCritical(what: string, { unknownCritical: found }: Certificate): string | undefined {
-  return when(found.length > 0, `${what} has unknown critical extensions: ${found.join(", ")}`);
-}
-
-function whyNotForMachines(uses: readonly string[] | undefined): string | undefined {
-  const fits = uses === undefined || uses.some((use) => MACHINE_USES.includes(use));
-  return when(!fits, "extended key usage lacks clientAuth, serverAuth and any");
+function applyCheck(
+  name: CertificateCheckName,
+  path: CertificatePath,
+  policy: CertificatePolicy,
+  nowSeconds: number,
+): CheckReport | undefined {
+  const state = policy[name] ?? "enforce";
+  const reason = state === "off" ? undefined : PATH_CHECKS[name](path, nowSeconds);
+  if (reason === undefined) return undefined;
+  if (state === "enforce") throw new CertificateError("PROFILE", reason, name);
+  return { policy: name, message: reason };
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DerReader, readBoolean, readInteger, readOid, readWholeBytes } from "./der.js";
+import { DerReader, readBits, readBoolean, readInteger, readOid, readWholeBytes } from "./der.js";
 import { MalformedInput } from "./errors.js";
 
 const bytes = (hex: string) => Buffer.from(hex, "hex");
@@ -26,6 +26,14 @@ describe("DerReader", () => {
     ["a length beyond all memory", "0484ffffffff"],
   ])("refuses %s", (_, hex) => {
     expect(() => element(hex)).toThrow(MalformedInput);
+  });
+
+  it("notes deviations instead of refusing them where somebody collects them", () => {
+    const deviations: string[] = [];
+    const reader = new DerReader(bytes("30020500"), deviations);
+    reader.enter(0x30, "outer").end("outer");
+    reader.within(bytes("00")).end("other");
+    expect(deviations).toEqual(["outer: more than expected", "other: more than expected"]);
   });
 
   it("refuses another type, and what follows the end", () => {
@@ -76,6 +84,14 @@ describe("small readers", () => {
     expect(readOid(bytes("8837"), "x")).toBe("2.999");
     expect(readOid(bytes("5583ffffffffffffffffff7f"), "x")).toBe("2.5.4722366482869645213695");
     for (const hex of ["", "80", "558001", "5583"]) expect(() => readOid(bytes(hex), "x")).toThrow(MalformedInput);
+  });
+
+  it("reads named bits, the first one highest", () => {
+    const bits = readBits(bytes("0705a080"), "x");
+    expect([...Array(26).keys()].filter(bits)).toEqual([5, 7, 8, 10, 16]);
+    expect(readBits(bytes("00"), "x")(0)).toBe(false);
+    for (const hex of ["", "01", "08aa", "07ff", "0401"])
+      expect(() => readBits(bytes(hex), "x")).toThrow(MalformedInput);
   });
 
   it("takes bit strings of whole bytes only", () => {

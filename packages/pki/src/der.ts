@@ -32,10 +32,24 @@ export interface DerElement {
  */
 export class DerReader {
   readonly #bytes: Uint8Array;
+  readonly #deviations: string[] | undefined;
   #position = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** With a list of deviations, what {@link deviate} is told goes there instead of being refused. */
+  constructor(bytes: Uint8Array, deviations?: string[]) {
     this.#bytes = bytes;
+    this.#deviations = deviations;
+  }
+
+  /** A reader of other bytes that treats deviations as this one does. */
+  within(bytes: Uint8Array): DerReader {
+    return new DerReader(bytes, this.#deviations);
+  }
+
+  /** What no certificate may do, but readers that many rely on let pass. */
+  deviate(reason: string): void {
+    if (!this.#deviations) throw new MalformedInput(reason);
+    this.#deviations.push(reason);
   }
 
   get done(): boolean {
@@ -73,12 +87,12 @@ export class DerReader {
 
   /** Opens the next element, which must have this tag, to read what is in it. */
   enter(tag: number, what: string): DerReader {
-    return new DerReader(this.read(tag, what).content);
+    return this.within(this.read(tag, what).content);
   }
 
   /** Nothing may follow. */
   end(what: string): void {
-    if (!this.done) throw new MalformedInput(`${what}: more than expected`);
+    if (!this.done) this.deviate(`${what}: more than expected`);
   }
 
   #byte(what: string): number {
@@ -118,6 +132,15 @@ export function readBoolean(content: Uint8Array, what: string): boolean {
     throw new MalformedInput(`${what}: a boolean that is neither 00 nor FF`);
   }
   return content[0] === 0xff;
+}
+
+/** X.690 §11.2: named bits, the first in the highest bit of the first byte; what is left over is zero. */
+export function readBits(content: Uint8Array, what: string): (bit: number) => boolean {
+  const [unused = 8, ...bytes] = content;
+  const leftOver = (bytes.at(-1) ?? 0) & ((1 << unused) - 1);
+  if (unused > 7 || (bytes.length === 0 && unused > 0) || leftOver !== 0)
+    throw new MalformedInput(`${what}: not a bit string`);
+  return (bit) => (((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1) === 1;
 }
 
 /** A bit string that is made of whole bytes. */

@@ -1,4 +1,4 @@
-import { DerReader, readOid, TAG } from "./der.js";
+import { type DerReader, readOid, TAG } from "./der.js";
 import { decodeString } from "./der-string.js";
 import { MalformedInput } from "./errors.js";
 
@@ -22,7 +22,7 @@ export interface DistinguishedName {
 /** Reads the next element as a name. Throws MalformedInput. */
 export function readName(reader: DerReader, what: string): DistinguishedName {
   const { raw, content } = reader.read(TAG.sequence, what);
-  const relative = new DerReader(content);
+  const relative = reader.within(content);
   const relativeNames: NameAttribute[][] = [];
   while (!relative.done) relativeNames.push(readRelativeName(relative.enter(TAG.set, what), what));
   const commonNames = relativeNames.flat().filter(({ type }) => type === COMMON_NAME);
@@ -40,8 +40,13 @@ function readRelativeName(reader: DerReader, what: string): NameAttribute[] {
     if (text === undefined && type === COMMON_NAME) throw new MalformedInput(`${what}: a common name that is not text`);
     attributes.push({ type, value: text ?? `#${Buffer.from(element.raw).toString("hex")}` });
   }
-  if (attributes.length === 0) throw new MalformedInput(`${what}: an empty relative name`);
+  if (attributes.length === 0) reader.deviate(`${what}: an empty relative name`);
   return attributes;
+}
+
+/** Whether a name says nothing. */
+export function isEmptyName({ relativeNames }: DistinguishedName): boolean {
+  return relativeNames.length === 0;
 }
 
 /**
@@ -49,14 +54,25 @@ function readRelativeName(reader: DerReader, what: string): NameAttribute[] {
  * its ASN.1 type, to case, and to how many blanks are in a row.
  */
 export function namesMatch(a: DistinguishedName, b: DistinguishedName): boolean {
-  if (Buffer.compare(a.der, b.der) === 0) return true;
-  return canonical(a) === canonical(b);
+  return Buffer.compare(a.der, b.der) === 0 || (a.relativeNames.length === b.relativeNames.length && isWithin(a, b));
 }
 
-/** A name in one spelling; JSON keeps apart what separators in values would blur. */
-function canonical({ relativeNames }: DistinguishedName): string {
+/** Whether a name is in the subtree of another: it begins with the same relative names (RFC 5280 §4.2.1.10). */
+export function isWithin(name: DistinguishedName, subtree: DistinguishedName): boolean {
+  const [keys, begin] = [canonical(name), canonical(subtree)];
+  return begin.every((key, index) => key === keys[index]);
+}
+
+const canonicalNames = new WeakMap<DistinguishedName, readonly string[]>();
+
+/** The relative names, each in one spelling; JSON keeps apart what separators in values would blur. */
+function canonical(name: DistinguishedName): readonly string[] {
+  const known = canonicalNames.get(name);
+  if (known) return known;
   const attribute = ({ type, value }: NameAttribute) => JSON.stringify([type, fold(value)]);
-  return JSON.stringify(relativeNames.map((attributes) => attributes.map(attribute).toSorted()));
+  const keys = name.relativeNames.map((attributes) => JSON.stringify(attributes.map(attribute).toSorted()));
+  canonicalNames.set(name, keys);
+  return keys;
 }
 
 function fold(value: string): string {

@@ -8,17 +8,27 @@ export type CertificateErrorCode =
   "UNKNOWN_CA" | "CRL_NOT_READY" | "NOT_YET_VALID" | "EXPIRED" | "BAD_SIGNATURE" | "REVOKED" | "PROFILE";
 
 /** The checks of a certificate that LUCI's token server does not make, by name. */
-export type CertificateCheckName =
-  | "issuer_name"
-  | "ca_validity"
-  | "ca_key"
-  | "leaf_is_ca"
-  | "name_constraints"
-  | "critical_extension"
-  | "key_usage"
-  | "extended_key_usage"
-  | "serial_length"
-  | "leaf_key";
+export const CERTIFICATE_CHECKS = [
+  "encoding",
+  "version",
+  "issuer_name",
+  "ca_key",
+  "ca_validity",
+  "leaf_is_ca",
+  "path_length",
+  "name_constraints",
+  "certificate_policies",
+  "critical_extension",
+  "extension_criticality",
+  "key_usage",
+  "extended_key_usage",
+  "serial_length",
+  "leaf_key",
+  "crl_issuer",
+] as const;
+
+/** One of {@link CERTIFICATE_CHECKS}. */
+export type CertificateCheckName = (typeof CERTIFICATE_CHECKS)[number];
 
 /** A certificate that is not trusted. */
 export class CertificateError extends Error {

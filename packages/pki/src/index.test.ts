@@ -4,6 +4,7 @@ import * as x509 from "./x509.js";
 
 it("exports these names and no others", () => {
   expect(Object.keys(pki).toSorted()).toEqual([
+    "CERTIFICATE_CHECKS",
     "CertificateError",
     "MAX_CERTIFICATE_BYTES",
     "MalformedInput",

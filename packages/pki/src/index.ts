@@ -1,8 +1,26 @@
 export { type Certificate, MAX_CERTIFICATE_BYTES, parseCertificate, parseCertificatePem } from "./certificate.js";
-export { checkCertificate } from "./check-certificate.js";
+export {
+  checkCertificate,
+  type CheckedCertificate,
+  type CertificatePolicy,
+  type CertificateTrust,
+  type CheckReport,
+  type CheckState,
+  type RevocationCheck,
+} from "./check-certificate.js";
 export type { DistinguishedName, NameAttribute } from "./distinguished-name.js";
-export { type CertificateCheckName, CertificateError, type CertificateErrorCode, MalformedInput } from "./errors.js";
-export type { CertificateExtensions, KeyUsage } from "./extensions.js";
+export {
+  CERTIFICATE_CHECKS,
+  type CertificateCheckName,
+  CertificateError,
+  type CertificateErrorCode,
+  MalformedInput,
+} from "./errors.js";
+export type { CertificateExtensions } from "./extensions.js";
+export type { GeneralName } from "./general-name.js";
 export { generateRsaKey, keyId } from "./key-pair.js";
+export type { KeyUsage } from "./key-extensions.js";
+export type { NameConstraints } from "./name-constraints.js";
+export type { CertificatePath } from "./path-search.js";
 export { publicKeyOf, type SubjectPublicKey, whyKeyMayNotSign } from "./public-key.js";
 export type { SignatureAlgorithm } from "./signature.js";

@@ -1,11 +1,12 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { DerReader } from "./der.js";
+import { DerReader, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
+import { bits, oid, sequence } from "./testing/der-writer.js";
 import { publicKeyOf, readPublicKey, type SubjectPublicKey, whyKeyMayNotSign } from "./public-key.js";
 
 const spki = (key: KeyObject) => key.export({ type: "spki", format: "der" });
-const read = (der: Uint8Array) => readPublicKey(new DerReader(der));
+const read = (der: Uint8Array) => readPublicKey(new DerReader(der).enter(TAG.sequence, "x"));
 
 /** A key with any numbers in it, as a CA would certify without a look. */
 function rsa(modulus: bigint, exponent: bigint): SubjectPublicKey {
@@ -30,8 +31,14 @@ describe("readPublicKey", () => {
     expect(whyKeyMayNotSign(read(spki(key)))).toBeUndefined();
   });
 
+  it("reads a P-521 key, which may not sign", () => {
+    const key = generateKeyPairSync("ec", { namedCurve: "P-521" }).publicKey;
+    expect(publicKeyOf(read(spki(key))).equals(key)).toBe(true);
+    expect(whyKeyMayNotSign(read(spki(key)))).toMatch(/P-521/);
+  });
+
   it.each([
-    ["P-521", () => generateKeyPairSync("ec", { namedCurve: "P-521" }).publicKey],
+    ["P-224", () => generateKeyPairSync("ec", { namedCurve: "P-224" }).publicKey],
     ["X25519", () => generateKeyPairSync("x25519").publicKey],
     ["RSA for PSS alone", () => generateKeyPairSync("rsa-pss", { modulusLength: 2048 }).publicKey],
   ])("reads %s as a key of another kind, which may not sign", (_, make) => {
@@ -41,10 +48,23 @@ describe("readPublicKey", () => {
     expect(() => publicKeyOf(key)).toThrow(MalformedInput);
   });
 
-  it("refuses a point that is not on its curve when it is imported", () => {
-    const der = Buffer.from(spki(generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey));
+  it.each(["P-256", "P-384", "P-521"])("refuses a point that is not on %s", (namedCurve) => {
+    const der = Buffer.from(spki(generateKeyPairSync("ec", { namedCurve }).publicKey));
     der[der.length - 1] = (der[der.length - 1] ?? 0) ^ 1;
-    expect(() => publicKeyOf(read(der))).toThrow(MalformedInput);
+    expect(() => read(der)).toThrow(MalformedInput);
+  });
+
+  it("refuses curves that nobody should use, and compressed points", () => {
+    expect(() => read(spki(generateKeyPairSync("ec", { namedCurve: "secp256k1" }).publicKey))).toThrow(/unknown curve/);
+    const p256 = sequence(oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7"));
+    expect(() => read(sequence(p256, bits(Buffer.concat([Buffer.of(2), Buffer.alloc(32, 1)]))))).toThrow(
+      /uncompressed/,
+    );
+  });
+
+  it("imports a key once", () => {
+    const key = read(spki(generateKeyPairSync("ed25519").publicKey));
+    expect(publicKeyOf(key)).toBe(publicKeyOf(key));
   });
 });
 

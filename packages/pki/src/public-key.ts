@@ -10,22 +10,25 @@ const MAX_RSA_BITS = 8192;
 const MIN_RSA_EXPONENT = 65_537n;
 
 /** Curves by object identifier: name in a JWK and length of a coordinate in bytes. */
-const CURVES: Record<string, { curve: "P-256" | "P-384"; coordinateBytes: number }> = {
+const CURVES: Record<string, { curve: Curve; coordinateBytes: number }> = {
   "1.2.840.10045.3.1.7": { curve: "P-256", coordinateBytes: 32 },
   "1.3.132.0.34": { curve: "P-384", coordinateBytes: 48 },
+  "1.3.132.0.35": { curve: "P-521", coordinateBytes: 66 },
 };
+const P224 = "1.3.132.0.33";
+
+type Curve = "P-256" | "P-384" | "P-521";
 
 /** The key in a certificate (RFC 5280 §4.1.2.7), read but not yet imported. */
 export type SubjectPublicKey =
   | { readonly kind: "rsa"; readonly modulusBits: number; readonly exponent: bigint; readonly jwk: JsonWebKey }
-  | { readonly kind: "ec"; readonly curve: "P-256" | "P-384"; readonly jwk: JsonWebKey }
+  | { readonly kind: "ec"; readonly curve: Curve; readonly jwk: JsonWebKey }
   | { readonly kind: "ed25519"; readonly jwk: JsonWebKey }
   | { readonly kind: "other"; readonly algorithm: string };
 
-/** Reads the next element as a SubjectPublicKeyInfo. Throws MalformedInput. */
-export function readPublicKey(reader: DerReader): SubjectPublicKey {
+/** Reads the content of a SubjectPublicKeyInfo. Throws MalformedInput. */
+export function readPublicKey(info: DerReader): SubjectPublicKey {
   const what = "public key";
-  const info = reader.enter(TAG.sequence, what);
   const algorithm = info.enter(TAG.sequence, what);
   const oid = readOid(algorithm.read(TAG.oid, what).content, what);
   const key = readWholeBytes(info.read(TAG.bitString, what).content, what);
@@ -52,17 +55,22 @@ function readRsaKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   return { kind: "rsa", modulusBits: modulus.toString(2).length, exponent, jwk };
 }
 
-/** RFC 5480 §2: a named curve and an uncompressed point. */
+/** RFC 5480 §2: a named curve and an uncompressed point, which must be one of the curve. */
 function readEcKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   const what = "EC public key";
-  const named = CURVES[readOid(algorithm.read(TAG.oid, what).content, what)];
+  const oid = readOid(algorithm.read(TAG.oid, what).content, what);
   algorithm.end(what);
-  if (!named) return { kind: "other", algorithm: "an elliptic curve other than P-256 and P-384" };
+  if (oid === P224) return { kind: "other", algorithm: "elliptic curve P-224" };
+  const named = CURVES[oid];
+  if (!named) throw new MalformedInput(`${what}: an unknown curve`);
   const { curve, coordinateBytes } = named;
   if (key[0] !== 4 || key.length !== 1 + 2 * coordinateBytes)
     throw new MalformedInput(`${what}: not an uncompressed point`);
   const coordinate = (from: number) => Buffer.from(key.subarray(from, from + coordinateBytes)).toString("base64url");
-  return { kind: "ec", curve, jwk: { kty: "EC", crv: curve, x: coordinate(1), y: coordinate(1 + coordinateBytes) } };
+  const jwk = { kty: "EC", crv: curve, x: coordinate(1), y: coordinate(1 + coordinateBytes) };
+  const read: SubjectPublicKey = { kind: "ec", curve, jwk };
+  publicKeyOf(read);
+  return read;
 }
 
 /** RFC 8410 §4. */
@@ -80,6 +88,7 @@ function base64url(number: bigint): string {
 /** Why signatures of this key say nothing; undefined when the key is strong enough. */
 export function whyKeyMayNotSign(key: SubjectPublicKey): string | undefined {
   if (key.kind === "other") return `a key of an unsupported kind (${key.algorithm})`;
+  if (key.kind === "ec" && key.curve === "P-521") return "an EC key on P-521, where P-256 and P-384 are allowed";
   if (key.kind !== "rsa") return undefined;
   if (key.modulusBits < MIN_RSA_BITS || key.modulusBits > MAX_RSA_BITS) {
     return `an RSA key of ${key.modulusBits} bits, where ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are allowed`;
@@ -90,14 +99,20 @@ export function whyKeyMayNotSign(key: SubjectPublicKey): string | undefined {
   return undefined;
 }
 
+const imported = new WeakMap<SubjectPublicKey, KeyObject>();
+
 /**
- * The key for node:crypto. From its numbers: importing the DER takes twenty times as long. Throws MalformedInput for
- * numbers that are no key, such as a point that is not on its curve.
+ * The key for node:crypto, made once. From its numbers: importing the DER takes twenty times as long. Throws
+ * MalformedInput for numbers that are no key, such as a point that is not on its curve.
  */
 export function publicKeyOf(key: SubjectPublicKey): KeyObject {
+  const known = imported.get(key);
+  if (known) return known;
   if (key.kind === "other") throw new MalformedInput(`public key: ${key.algorithm}`);
   try {
-    return createPublicKey({ key: key.jwk, format: "jwk" });
+    const made = createPublicKey({ key: key.jwk, format: "jwk" });
+    imported.set(key, made);
+    return made;
   } catch (error) {
     throw new MalformedInput("public key: its numbers are no key", { cause: error });
   }

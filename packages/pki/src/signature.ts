@@ -41,8 +41,8 @@ export function readSignatureAlgorithm(content: Uint8Array): SignatureAlgorithm 
   const oid = readOid(reader.read(TAG.oid, "signature algorithm").content, "signature algorithm");
   if (oid === RSA_PSS) return readPss(reader);
   const algorithm = ALGORITHMS[oid];
-  if (algorithm?.keyKind === "rsa") reader.optional(TAG.null, "signature algorithm");
-  return algorithm && reader.done ? algorithm : undefined;
+  const parameters = algorithm?.keyKind === "rsa" ? reader.optional(TAG.null, "signature algorithm") : undefined;
+  return algorithm && reader.done && !parameters?.content.length ? algorithm : undefined;
 }
 
 /** RFC 4055 §3.1, as everybody uses it: one hash for both, a salt as long as the hash, the usual trailer. */
@@ -74,6 +74,17 @@ function readHash(reader: DerReader): { hash: Hash; bytes: bigint } | undefined 
   return HASHES[oid];
 }
 
+/** Sizes of RSA keys with which signatures are checked at all, whatever a policy allows. */
+const MIN_RSA_BITS = 1024;
+const MAX_RSA_BITS = 16_384;
+
+/** With an exponent of 1 anybody can sign; an even one belongs to no key. */
+function isHopeless(key: SubjectPublicKey): boolean {
+  if (key.kind !== "rsa") return key.kind === "other";
+  const isOfSize = key.modulusBits >= MIN_RSA_BITS && key.modulusBits <= MAX_RSA_BITS;
+  return !isOfSize || key.exponent < 3n || key.exponent % 2n === 0n;
+}
+
 /**
  * Whether the signature over the bytes is the key's. The algorithm must be made for keys of that kind: it never decides
  * what a key is.
@@ -84,7 +95,7 @@ export function verifySignature(
   bytes: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (algorithm.keyKind !== key.kind) return false;
+  if (algorithm.keyKind !== key.kind || isHopeless(key)) return false;
   const input: VerifyKeyObjectInput = { key: publicKeyOf(key) };
   if (algorithm.pss) {
     Object.assign(input, { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST });

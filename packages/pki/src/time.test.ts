@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TAG } from "./der.js";
+import { DerReader, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
 import { readTime } from "./time.js";
 
-const read = (tag: number, text: string) => {
-  const content = Buffer.from(text, "latin1");
-  return readTime({ tag, content, raw: content }, "x");
+const read = (tag: number, text: string, deviations?: string[]) => {
+  const element = Buffer.from(`..${text}`, "latin1");
+  element.set([tag, text.length]);
+  return readTime(new DerReader(element, deviations), "x");
 };
 
 describe("readTime", () => {
@@ -45,6 +46,22 @@ describe("readTime", () => {
     "",
   ])("refuses %j", (text) => {
     expect(() => read(TAG.generalizedTime, text)).toThrow(MalformedInput);
+  });
+
+  it.each<[string, number, string, string]>([
+    ["without seconds", TAG.utcTime, "2606011200Z", "2026-06-01T12:00:00Z"],
+    ["east of Greenwich", TAG.utcTime, "260601120000+0130", "2026-06-01T10:30:00Z"],
+    ["west of it", TAG.generalizedTime, "20260601120000-0800", "2026-06-01T20:00:00Z"],
+  ])("notes a time %s, where deviations are noted, and else refuses it", (_, tag, text, time) => {
+    const deviations: string[] = [];
+    expect(read(tag, text, deviations)).toBe(Date.parse(time) / 1000);
+    expect(deviations).toEqual(["x: a time with a time zone or without seconds"]);
+    expect(() => read(tag, text)).toThrow(MalformedInput);
+  });
+
+  it("refuses a time zone that there is not", () => {
+    expect(() => read(TAG.utcTime, "260601120000+2400", [])).toThrow(/no such time zone/);
+    expect(() => read(TAG.utcTime, "260601120000+0060", [])).toThrow(/no such time zone/);
   });
 
   it("refuses a time of another type", () => {

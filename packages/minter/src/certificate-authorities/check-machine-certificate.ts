@@ -29,7 +29,7 @@ export function checkMachineCertificate(
   nowSeconds: number,
 ): TrustedCertificate {
   const ca = findCa(certificate, policy);
-  checkCertificate(certificate, ca.certificate, nowSeconds);
+  checkCertificate(certificate, { anchors: [ca.certificate], intermediates: [], policy: {} }, nowSeconds);
   requireNotRevoked(certificate, ca, revocations);
   return { certificate, ca };
 }
