@@ -25,6 +25,8 @@ export {
   RealmSchema,
   type RealmsConfig,
   RealmsConfigSchema,
+  type IntermediateAuthorityConfig,
+  IntermediateAuthorityConfigSchema,
   type ServiceAccountsProjectMapping,
   ServiceAccountsProjectMappingSchema,
   type ServiceAccountsProjectMapping_Mapping,

@@ -20,7 +20,11 @@ describe("fields that LUCI does not know", () => {
     expect(extensionsOf(MachineTokenBodySchema)).toEqual({ audience: 1000 });
     expect(extensionsOf(MachineTokenRequestSchema)).toEqual({ audience: 1000, nonce: 1001, server_name: 1002 });
     expect(extensionsOf(MintMachineTokenResponseSchema)).toEqual({ reference_id: 1000 });
-    expect(extensionsOf(CertificateAuthorityConfigSchema)).toEqual({ certificate_policy: 1000, next_cert_path: 1001 });
+    expect(extensionsOf(CertificateAuthorityConfigSchema)).toEqual({
+      certificate_policy: 1000,
+      next_cert_path: 1001,
+      intermediate_authority: 1002,
+    });
   });
 
   it("leave the bytes alone when they are not set", () => {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/config.proto.
  */
 export const file_tokenserver_admin_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIpwCChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkiVgoMRG9tYWluQ29uZmlnEg4KBmRvbWFpbhgBIAMoCRIeChZtYWNoaW5lX3Rva2VuX2xpZmV0aW1lGAUgASgDSgQIAhADSgQIAxAESgQIBBAFSgQIBhAHIqoGChFDZXJ0aWZpY2F0ZVBvbGljeRI/Cgtpc3N1ZXJfbmFtZRgBIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC2NhX3ZhbGlkaXR5GAIgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSOgoGY2Ffa2V5GAMgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPgoKbGVhZl9pc19jYRgEIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC3BhdGhfbGVuZ3RoGAUgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSRAoQbmFtZV9jb25zdHJhaW50cxgGIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmNyaXRpY2FsX2V4dGVuc2lvbhgHIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj0KCWtleV91c2FnZRgIIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmV4dGVuZGVkX2tleV91c2FnZRgJIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkEKDXNlcmlhbF9sZW5ndGgYCiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghsZWFmX2tleRgLIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlIkAKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGUkVQT1JUEAISCwoHRU5GT1JDRRADIkkKFURlbGVnYXRpb25QZXJtaXNzaW9ucxIwCgVydWxlcxgBIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkRlbGVnYXRpb25SdWxlIrEBCg5EZWxlZ2F0aW9uUnVsZRIMCgRuYW1lGAEgASgJEg0KBW93bmVyGAIgAygJEhEKCXJlcXVlc3RvchgDIAMoCRIeChZhbGxvd2VkX3RvX2ltcGVyc29uYXRlGAQgAygJEhgKEGFsbG93ZWRfYXVkaWVuY2UYBSADKAkSFgoOdGFyZ2V0X3NlcnZpY2UYBiADKAkSHQoVbWF4X3ZhbGlkaXR5X2R1cmF0aW9uGAcgASgDIsMBCh1TZXJ2aWNlQWNjb3VudHNQcm9qZWN0TWFwcGluZxJJCgdtYXBwaW5nGAEgAygLMjgudG9rZW5zZXJ2ZXIuYWRtaW4uU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcuTWFwcGluZxIiChp1c2VfcHJvamVjdF9zY29wZWRfYWNjb3VudBgCIAMoCRozCgdNYXBwaW5nEg8KB3Byb2plY3QYASADKAkSFwoPc2VydmljZV9hY2NvdW50GAIgAygJImUKDEdyb3Vwc0NvbmZpZxIoCgZncm91cHMYASADKAsyGC50b2tlbnNlcnZlci5hZG1pbi5Hcm91cBIrCgVjYXNlcxgCIAMoCzIcLnRva2Vuc2VydmVyLmFkbWluLkdyb3VwQ2FzZSJFCgVHcm91cBIMCgRuYW1lGAEgASgJEg8KB21lbWJlcnMYAiADKAkSDQoFZ2xvYnMYAyADKAkSDgoGbmVzdGVkGAQgAygJIlwKCUdyb3VwQ2FzZRIQCghpZGVudGl0eRgBIAEoCRINCgVncm91cBgCIAEoCRIuCgZleHBlY3QYAyABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbiJlCgxSZWFsbXNDb25maWcSKAoGcmVhbG1zGAEgAygLMhgudG9rZW5zZXJ2ZXIuYWRtaW4uUmVhbG0SKwoFY2FzZXMYAiADKAsyHC50b2tlbnNlcnZlci5hZG1pbi5SZWFsbUNhc2UiSAoFUmVhbG0SDAoEbmFtZRgBIAEoCRIxCghiaW5kaW5ncxgCIAMoCzIfLnRva2Vuc2VydmVyLmFkbWluLlJlYWxtQmluZGluZyI3CgxSZWFsbUJpbmRpbmcSEwoLcGVybWlzc2lvbnMYASADKAkSEgoKcHJpbmNpcGFscxgCIAMoCSJ+CglSZWFsbUNhc2USEAoIaWRlbnRpdHkYASABKAkSEgoKcGVybWlzc2lvbhgCIAEoCRINCgVyZWFsbRgDIAEoCRIuCgZleHBlY3QYBCABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbhIMCgRydWxlGAUgASgJKj8KC0V4cGVjdGF0aW9uEhsKF0VYUEVDVEFUSU9OX1VOU1BFQ0lGSUVEEAASCQoFQUxMT1cQARIICgRERU5ZEAJiBnByb3RvMw");
+  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIu0CChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkSTwoWaW50ZXJtZWRpYXRlX2F1dGhvcml0eRjqByADKAsyLi50b2tlbnNlcnZlci5hZG1pbi5JbnRlcm1lZGlhdGVBdXRob3JpdHlDb25maWciQQobSW50ZXJtZWRpYXRlQXV0aG9yaXR5Q29uZmlnEhEKCWNlcnRfcGF0aBgBIAEoCRIPCgdjcmxfdXJsGAIgASgJIlYKDERvbWFpbkNvbmZpZxIOCgZkb21haW4YASADKAkSHgoWbWFjaGluZV90b2tlbl9saWZldGltZRgFIAEoA0oECAIQA0oECAMQBEoECAQQBUoECAYQByL6CAoRQ2VydGlmaWNhdGVQb2xpY3kSPwoLaXNzdWVyX25hbWUYASABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtjYV92YWxpZGl0eRgCIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjoKBmNhX2tleRgDIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmxlYWZfaXNfY2EYBCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtwYXRoX2xlbmd0aBgFIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkQKEG5hbWVfY29uc3RyYWludHMYBiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJjcml0aWNhbF9leHRlbnNpb24YByABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI9CglrZXlfdXNhZ2UYCCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJleHRlbmRlZF9rZXlfdXNhZ2UYCSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJBCg1zZXJpYWxfbGVuZ3RoGAogASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPAoIbGVhZl9rZXkYCyABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghlbmNvZGluZxgMIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjsKB3ZlcnNpb24YDSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJIChRjZXJ0aWZpY2F0ZV9wb2xpY2llcxgOIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkkKFWV4dGVuc2lvbl9jcml0aWNhbGl0eRgPIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmNybF9pc3N1ZXIYECABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZSJACgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBlJFUE9SVBACEgsKB0VORk9SQ0UQAyJJChVEZWxlZ2F0aW9uUGVybWlzc2lvbnMSMAoFcnVsZXMYASADKAsyIS50b2tlbnNlcnZlci5hZG1pbi5EZWxlZ2F0aW9uUnVsZSKxAQoORGVsZWdhdGlvblJ1bGUSDAoEbmFtZRgBIAEoCRINCgVvd25lchgCIAMoCRIRCglyZXF1ZXN0b3IYAyADKAkSHgoWYWxsb3dlZF90b19pbXBlcnNvbmF0ZRgEIAMoCRIYChBhbGxvd2VkX2F1ZGllbmNlGAUgAygJEhYKDnRhcmdldF9zZXJ2aWNlGAYgAygJEh0KFW1heF92YWxpZGl0eV9kdXJhdGlvbhgHIAEoAyLDAQodU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcSSQoHbWFwcGluZxgBIAMoCzI4LnRva2Vuc2VydmVyLmFkbWluLlNlcnZpY2VBY2NvdW50c1Byb2plY3RNYXBwaW5nLk1hcHBpbmcSIgoadXNlX3Byb2plY3Rfc2NvcGVkX2FjY291bnQYAiADKAkaMwoHTWFwcGluZxIPCgdwcm9qZWN0GAEgAygJEhcKD3NlcnZpY2VfYWNjb3VudBgCIAMoCSJlCgxHcm91cHNDb25maWcSKAoGZ3JvdXBzGAEgAygLMhgudG9rZW5zZXJ2ZXIuYWRtaW4uR3JvdXASKwoFY2FzZXMYAiADKAsyHC50b2tlbnNlcnZlci5hZG1pbi5Hcm91cENhc2UiRQoFR3JvdXASDAoEbmFtZRgBIAEoCRIPCgdtZW1iZXJzGAIgAygJEg0KBWdsb2JzGAMgAygJEg4KBm5lc3RlZBgEIAMoCSJcCglHcm91cENhc2USEAoIaWRlbnRpdHkYASABKAkSDQoFZ3JvdXAYAiABKAkSLgoGZXhwZWN0GAMgASgOMh4udG9rZW5zZXJ2ZXIuYWRtaW4uRXhwZWN0YXRpb24iZQoMUmVhbG1zQ29uZmlnEigKBnJlYWxtcxgBIAMoCzIYLnRva2Vuc2VydmVyLmFkbWluLlJlYWxtEisKBWNhc2VzGAIgAygLMhwudG9rZW5zZXJ2ZXIuYWRtaW4uUmVhbG1DYXNlIkgKBVJlYWxtEgwKBG5hbWUYASABKAkSMQoIYmluZGluZ3MYAiADKAsyHy50b2tlbnNlcnZlci5hZG1pbi5SZWFsbUJpbmRpbmciNwoMUmVhbG1CaW5kaW5nEhMKC3Blcm1pc3Npb25zGAEgAygJEhIKCnByaW5jaXBhbHMYAiADKAkifgoJUmVhbG1DYXNlEhAKCGlkZW50aXR5GAEgASgJEhIKCnBlcm1pc3Npb24YAiABKAkSDQoFcmVhbG0YAyABKAkSLgoGZXhwZWN0GAQgASgOMh4udG9rZW5zZXJ2ZXIuYWRtaW4uRXhwZWN0YXRpb24SDAoEcnVsZRgFIAEoCSo/CgtFeHBlY3RhdGlvbhIbChdFWFBFQ1RBVElPTl9VTlNQRUNJRklFRBAAEgkKBUFMTE9XEAESCAoEREVOWRACYgZwcm90bzM");
 
 /**
  * TokenServerConfig is the file tokenserver.cfg: the CAs whose machines may have tokens.
@@ -101,6 +101,13 @@ export type CertificateAuthorityConfig = Message<"tokenserver.admin.CertificateA
    * @generated from field: string next_cert_path = 1001;
    */
   nextCertPath: string;
+
+  /**
+   * CAs below this one that issue certificates of machines. Absent: it issues them itself.
+   *
+   * @generated from field: repeated tokenserver.admin.IntermediateAuthorityConfig intermediate_authority = 1002;
+   */
+  intermediateAuthority: IntermediateAuthorityConfig[];
 };
 
 /**
@@ -109,6 +116,34 @@ export type CertificateAuthorityConfig = Message<"tokenserver.admin.CertificateA
  */
 export const CertificateAuthorityConfigSchema: GenMessage<CertificateAuthorityConfig> = /*@__PURE__*/
   messageDesc(file_tokenserver_admin_config, 1);
+
+/**
+ * IntermediateAuthorityConfig names a CA that is trusted as far as the CA above it vouches for it.
+ *
+ * @generated from message tokenserver.admin.IntermediateAuthorityConfig
+ */
+export type IntermediateAuthorityConfig = Message<"tokenserver.admin.IntermediateAuthorityConfig"> & {
+  /**
+   * Path of its certificate in PEM, relative to this file.
+   *
+   * @generated from field: string cert_path = 1;
+   */
+  certPath: string;
+
+  /**
+   * Where to get the revocation list of what it issued. Absent: that is not checked.
+   *
+   * @generated from field: string crl_url = 2;
+   */
+  crlUrl: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.IntermediateAuthorityConfig.
+ * Use `create(IntermediateAuthorityConfigSchema)` to create a new message.
+ */
+export const IntermediateAuthorityConfigSchema: GenMessage<IntermediateAuthorityConfig> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 2);
 
 /**
  * DomainConfig says how long tokens of machines in some domains live.
@@ -137,7 +172,7 @@ export type DomainConfig = Message<"tokenserver.admin.DomainConfig"> & {
  * Use `create(DomainConfigSchema)` to create a new message.
  */
 export const DomainConfigSchema: GenMessage<DomainConfig> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 2);
+  messageDesc(file_tokenserver_admin_config, 3);
 
 /**
  * CertificatePolicy switches the checks of a machine certificate that LUCI's token server does not make, one by one.
@@ -153,74 +188,113 @@ export type CertificatePolicy = Message<"tokenserver.admin.CertificatePolicy"> &
   issuerName: CertificatePolicy_State;
 
   /**
-   * The CA certificate is within its own dates.
+   * Every CA certificate of the path is within its own dates.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State ca_validity = 2;
    */
   caValidity: CertificatePolicy_State;
 
   /**
-   * The CA's key is strong enough.
+   * The keys of the CAs are strong enough: RSA of 2048 to 8192 bits with an odd exponent from 65537 up, P-256, P-384,
+   * Ed25519.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State ca_key = 3;
    */
   caKey: CertificatePolicy_State;
 
   /**
-   * The machine certificate is not a CA.
+   * The machine certificate is not one of a CA, and has no path length.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State leaf_is_ca = 4;
    */
   leafIsCa: CertificatePolicy_State;
 
   /**
-   * The path length that the CA allows is kept.
+   * The path lengths that the CAs allow are kept.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State path_length = 5;
    */
   pathLength: CertificatePolicy_State;
 
   /**
-   * The name constraints of the CA are kept.
+   * The name constraints of the CAs are kept, by the common name of the machine too. Forms of names that cannot be
+   * compared count as broken.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State name_constraints = 6;
    */
   nameConstraints: CertificatePolicy_State;
 
   /**
-   * No extension is critical and unknown.
+   * No extension in the path is critical and unknown.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State critical_extension = 7;
    */
   criticalExtension: CertificatePolicy_State;
 
   /**
-   * Key usage is absent or allows digital signatures.
+   * Key usage is absent, or allows digital signatures and, unless for a CA, no signing of certificates.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State key_usage = 8;
    */
   keyUsage: CertificatePolicy_State;
 
   /**
-   * Extended key usage is absent or allows client authentication, server authentication or anything.
+   * Extended key usage is absent or allows client authentication, server authentication or anything, all the way up.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State extended_key_usage = 9;
    */
   extendedKeyUsage: CertificatePolicy_State;
 
   /**
-   * The serial number has at most 20 octets.
+   * The serial numbers have at most 20 octets.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State serial_length = 10;
    */
   serialLength: CertificatePolicy_State;
 
   /**
-   * The machine's key is strong enough.
+   * The machine's key is as strong as a CA's has to be.
    *
    * @generated from field: tokenserver.admin.CertificatePolicy.State leaf_key = 11;
    */
   leafKey: CertificatePolicy_State;
+
+  /**
+   * The certificates are strict DER as RFC 5280 wants it: nothing follows what should be the end, times are in Zulu time
+   * with seconds, no list is empty that may not be.
+   *
+   * @generated from field: tokenserver.admin.CertificatePolicy.State encoding = 12;
+   */
+  encoding: CertificatePolicy_State;
+
+  /**
+   * The certificates are of version 3.
+   *
+   * @generated from field: tokenserver.admin.CertificatePolicy.State version = 13;
+   */
+  version: CertificatePolicy_State;
+
+  /**
+   * A certificate policy is valid for the whole path where one of its CAs demands that.
+   *
+   * @generated from field: tokenserver.admin.CertificatePolicy.State certificate_policies = 14;
+   */
+  certificatePolicies: CertificatePolicy_State;
+
+  /**
+   * Extensions that nobody may skip are critical: basic constraints of the trusted CA, name constraints, policy
+   * constraints, and the alternative name of a certificate without a subject.
+   *
+   * @generated from field: tokenserver.admin.CertificatePolicy.State extension_criticality = 15;
+   */
+  extensionCriticality: CertificatePolicy_State;
+
+  /**
+   * The certificate's own issuer speaks about its revocation, and not only another one. Asked where revocation is checked.
+   *
+   * @generated from field: tokenserver.admin.CertificatePolicy.State crl_issuer = 16;
+   */
+  crlIssuer: CertificatePolicy_State;
 };
 
 /**
@@ -228,7 +302,7 @@ export type CertificatePolicy = Message<"tokenserver.admin.CertificatePolicy"> &
  * Use `create(CertificatePolicySchema)` to create a new message.
  */
 export const CertificatePolicySchema: GenMessage<CertificatePolicy> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 3);
+  messageDesc(file_tokenserver_admin_config, 4);
 
 /**
  * State says what a failed check does.
@@ -269,7 +343,7 @@ export enum CertificatePolicy_State {
  * Describes the enum tokenserver.admin.CertificatePolicy.State.
  */
 export const CertificatePolicy_StateSchema: GenEnum<CertificatePolicy_State> = /*@__PURE__*/
-  enumDesc(file_tokenserver_admin_config, 3, 0);
+  enumDesc(file_tokenserver_admin_config, 4, 0);
 
 /**
  * DelegationPermissions is the file delegation.cfg: who may get delegation tokens.
@@ -290,7 +364,7 @@ export type DelegationPermissions = Message<"tokenserver.admin.DelegationPermiss
  * Use `create(DelegationPermissionsSchema)` to create a new message.
  */
 export const DelegationPermissionsSchema: GenMessage<DelegationPermissions> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 4);
+  messageDesc(file_tokenserver_admin_config, 5);
 
 /**
  * DelegationRule allows some callers to act for some identities.
@@ -353,7 +427,7 @@ export type DelegationRule = Message<"tokenserver.admin.DelegationRule"> & {
  * Use `create(DelegationRuleSchema)` to create a new message.
  */
 export const DelegationRuleSchema: GenMessage<DelegationRule> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 5);
+  messageDesc(file_tokenserver_admin_config, 6);
 
 /**
  * ServiceAccountsProjectMapping is the file project_owned_accounts.cfg: which projects may use which service accounts.
@@ -381,7 +455,7 @@ export type ServiceAccountsProjectMapping = Message<"tokenserver.admin.ServiceAc
  * Use `create(ServiceAccountsProjectMappingSchema)` to create a new message.
  */
 export const ServiceAccountsProjectMappingSchema: GenMessage<ServiceAccountsProjectMapping> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 6);
+  messageDesc(file_tokenserver_admin_config, 7);
 
 /**
  * Mapping lets each of its projects use each of its accounts.
@@ -409,7 +483,7 @@ export type ServiceAccountsProjectMapping_Mapping = Message<"tokenserver.admin.S
  * Use `create(ServiceAccountsProjectMapping_MappingSchema)` to create a new message.
  */
 export const ServiceAccountsProjectMapping_MappingSchema: GenMessage<ServiceAccountsProjectMapping_Mapping> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 6, 0);
+  messageDesc(file_tokenserver_admin_config, 7, 0);
 
 /**
  * GroupsConfig is the file groups.cfg: who belongs to which group.
@@ -438,7 +512,7 @@ export type GroupsConfig = Message<"tokenserver.admin.GroupsConfig"> & {
  * Use `create(GroupsConfigSchema)` to create a new message.
  */
 export const GroupsConfigSchema: GenMessage<GroupsConfig> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 7);
+  messageDesc(file_tokenserver_admin_config, 8);
 
 /**
  * Group is a set of identities.
@@ -480,7 +554,7 @@ export type Group = Message<"tokenserver.admin.Group"> & {
  * Use `create(GroupSchema)` to create a new message.
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 8);
+  messageDesc(file_tokenserver_admin_config, 9);
 
 /**
  * GroupCase says whether somebody must belong to a group.
@@ -515,7 +589,7 @@ export type GroupCase = Message<"tokenserver.admin.GroupCase"> & {
  * Use `create(GroupCaseSchema)` to create a new message.
  */
 export const GroupCaseSchema: GenMessage<GroupCase> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 9);
+  messageDesc(file_tokenserver_admin_config, 10);
 
 /**
  * RealmsConfig is the file realms.cfg: who may do what in which realm of which project.
@@ -543,7 +617,7 @@ export type RealmsConfig = Message<"tokenserver.admin.RealmsConfig"> & {
  * Use `create(RealmsConfigSchema)` to create a new message.
  */
 export const RealmsConfigSchema: GenMessage<RealmsConfig> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 10);
+  messageDesc(file_tokenserver_admin_config, 11);
 
 /**
  * Realm is a named part of a project. What is bound in "<project>:@root" holds in all realms of the project, also in
@@ -572,7 +646,7 @@ export type Realm = Message<"tokenserver.admin.Realm"> & {
  * Use `create(RealmSchema)` to create a new message.
  */
 export const RealmSchema: GenMessage<Realm> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 11);
+  messageDesc(file_tokenserver_admin_config, 12);
 
 /**
  * RealmBinding gives each of its principals each of its permissions.
@@ -600,7 +674,7 @@ export type RealmBinding = Message<"tokenserver.admin.RealmBinding"> & {
  * Use `create(RealmBindingSchema)` to create a new message.
  */
 export const RealmBindingSchema: GenMessage<RealmBinding> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 12);
+  messageDesc(file_tokenserver_admin_config, 13);
 
 /**
  * RealmCase says whether somebody must have a permission.
@@ -649,7 +723,7 @@ export type RealmCase = Message<"tokenserver.admin.RealmCase"> & {
  * Use `create(RealmCaseSchema)` to create a new message.
  */
 export const RealmCaseSchema: GenMessage<RealmCase> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 13);
+  messageDesc(file_tokenserver_admin_config, 14);
 
 /**
  * Expectation is what a case in a policy file says must come out.
