@@ -2,9 +2,14 @@ import { createServer, type RequestListener, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { createPrivateKey } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
+import {
+  connectNodeAdapter,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { createContextValues } from "@connectrpc/connect";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
-import { createTokenServer, localSigner } from "@tokens/minter";
+import { createTokenServer, localSigner, PRPC_PREFIX, type TokenServer } from "@tokens/minter";
 import { compilePolicy } from "@tokens/minter/policy";
 import { readVector, vectorPolicy } from "shared-vectors";
 
@@ -49,16 +54,29 @@ export async function recordedServer(): Promise<RequestListener> {
     revocations: { find: (ca) => (ca === "Example Fleet CA" ? revoked : undefined) },
     log: silent,
   });
-  return connectNodeAdapter({ routes: server.routes, ...server.routerOptions });
+  return answerAll(server);
+}
+
+/** Both protocols of the agent. */
+function answerAll(server: TokenServer): RequestListener {
+  const answerConnect = connectNodeAdapter({ routes: server.routes, ...server.routerOptions });
+  const answerPrpc = async (...[request, response]: Parameters<RequestListener>) => {
+    const call = universalRequestFromNodeRequest(request, response, undefined, createContextValues());
+    await universalResponseToNodeResponse(await server.prpc(call), response);
+  };
+  return (request, response) => {
+    if (!request.url?.startsWith(PRPC_PREFIX)) return answerConnect(request, response);
+    answerPrpc(request, response).catch(() => request.destroy());
+  };
 }
 
 type Answer = (response: ServerResponse) => void;
 
-const proto = { "content-type": "application/proto" };
+const ok = { "x-prpc-grpc-code": "0", "content-type": "application/prpc; encoding=binary" };
 const respond =
   (bytes: Uint8Array): Answer =>
   (response) =>
-    void response.writeHead(200, proto).end(bytes);
+    void response.writeHead(200, ok).end(bytes);
 const minted = (expiry: { seconds: bigint; nanos?: number } | undefined) =>
   toBinary(
     MintMachineTokenResponseSchema,
@@ -71,30 +89,29 @@ const minted = (expiry: { seconds: bigint; nanos?: number } | undefined) =>
   );
 const inAnHour = () => BigInt(Math.floor(Date.now() / 1000) + 3600);
 const failing =
-  (status: number, code?: string): Answer =>
+  (status: number, code?: number): Answer =>
   (response) =>
-    void response
-      .writeHead(status, { "content-type": code === undefined ? "text/plain" : "application/json" })
-      .end(code === undefined ? "no" : JSON.stringify({ code, message: "no" }));
+    void response.writeHead(status, code === undefined ? {} : { "x-prpc-grpc-code": String(code) }).end("no\n");
 const refusal = create(MintMachineTokenResponseSchema, { errorCode: ErrorCode.BAD_SIGNATURE });
 
-/** What the odd server of the recorded runs answers, in Connect's words where LUCI's protocol has its own. */
+/** What the odd server of the recorded runs answers. */
 const ODD: Record<string, Answer> = {
   "success without token_response": respond(
     toBinary(MintMachineTokenResponseSchema, create(MintMachineTokenResponseSchema)),
   ),
   "success with an empty body": respond(new Uint8Array()),
   "success with an undecodable body": respond(Buffer.from("ffffffff", "hex")),
-  "success without Content-Type": (response) => void response.writeHead(200).end(minted({ seconds: inAnHour() })),
+  "success without Content-Type": (response) =>
+    void response.writeHead(200, { "x-prpc-grpc-code": "0" }).end(minted({ seconds: inAnHour() })),
   "token without expiry": respond(minted(undefined)),
   "expiry with nanoseconds": (response) => respond(minted({ seconds: inAnHour(), nanos: 999_999_999 }))(response),
   "expiry in the year 9999": respond(minted({ seconds: 253_402_300_799n })),
   "in-band error without a message": respond(toBinary(MintMachineTokenResponseSchema, refusal)),
-  "X-Prpc-Grpc-Code 3, HTTP 400": failing(400, "invalid_argument"),
-  "X-Prpc-Grpc-Code 16, HTTP 401": failing(401, "unauthenticated"),
-  "X-Prpc-Grpc-Code 8, HTTP 429": failing(429, "resource_exhausted"),
-  "X-Prpc-Grpc-Code 13, HTTP 500": failing(500, "internal"),
-  "X-Prpc-Grpc-Code 12, HTTP 200": failing(501, "unimplemented"),
+  "X-Prpc-Grpc-Code 3, HTTP 400": failing(400, 3),
+  "X-Prpc-Grpc-Code 16, HTTP 401": failing(401, 16),
+  "X-Prpc-Grpc-Code 8, HTTP 429": failing(429, 8),
+  "X-Prpc-Grpc-Code 13, HTTP 500": failing(500, 13),
+  "X-Prpc-Grpc-Code 12, HTTP 200": failing(200, 12),
   "HTTP 404 without X-Prpc-Grpc-Code": failing(404),
   "HTTP 401 without X-Prpc-Grpc-Code": failing(401),
   "HTTP 503 without X-Prpc-Grpc-Code": failing(503),

@@ -34,7 +34,6 @@ const differences: Record<string, [outcome: string, reason: string, exitCode: nu
   "token-empty-but-fresh": ["UPDATE_SUCCESS", "NEW_TOKEN", 0, "a file without a token is not a good token"],
   "expiry-past-next-update-ahead": ["UPDATE_SUCCESS", "TOKEN_EXPIRES", 0, "a token that is over is not a good token"],
   "key-pkcs8": ["UPDATE_SUCCESS", "NEW_TOKEN", 0, "PKCS#8 keys are taken"],
-  "odd-http-404": ["GRPC_ERROR_12", "NEW_TOKEN", 1, "Connect takes 404 for a method that does not exist"],
 };
 
 describeWithVectors("the runs of LUCI's agent", () => {

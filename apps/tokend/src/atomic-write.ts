@@ -1,75 +1,142 @@
-import { constants } from "node:fs";
-import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, realpath, rename, unlink } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { basename, dirname } from "node:path";
+import { readRegularFile } from "./read-file.js";
+import { removeLeftovers, temporaryName } from "./leftovers.js";
+import { type Folder, openFolder } from "./safe-folder.js";
+import { takeLock } from "./write-lock.js";
 
-/** Mode of everything the agent writes: for its owner alone. */
-const MODE = 0o600;
+const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW;
+const OWNER_ONLY = 0o600;
 
 /** While somebody else holds the file (on Windows), try again this often and this long, in milliseconds. */
 const RETRY_EVERY_MS = 500;
 const RETRY_FOR_MS = 10_000;
 
-/** What a write needs from its surroundings. */
+/** How files are written. */
 export interface WriteOptions {
+  /** Permission bits; whatever the umask. */
+  readonly mode: number;
+  /** Group; undefined: the one that new files get. */
+  readonly gid?: number | undefined;
+  /** Follows symbolic links to the folder wherever they are, and one in place of the file. */
+  readonly followLinks: boolean;
+  /** Fails, instead of warning, when others could replace the file. */
+  readonly strictPermissions: boolean;
   /** Gives up waiting. */
   readonly signal: AbortSignal;
   readonly warn: (message: string) => void;
+  /** Default: the system's. */
+  readonly rename?: (from: string, to: string) => Promise<void>;
 }
+
+/** What a write did: replaced the file, found this text there already, or kept what was there. */
+export type Written = "replaced" | "same" | "kept";
 
 /** Whether an error says that the permission is missing. */
 export function isPermissionError(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
 }
 
-/** Whether a file has exactly this text. */
-export async function hasText(path: string, text: string): Promise<boolean> {
-  return (await readFile(path, "utf8").catch(() => undefined)) === text;
+/**
+ * Replaces a file at once: readers see the old text or the new one, also after a crash, and one writer of the machine is
+ * at it at a time. `mayReplace` sees the present text and can decline. A symbolic link in the file's place is replaced,
+ * not followed. Rejects with the error of the file system; nothing is left behind then.
+ */
+export async function writeAtomically(
+  path: string,
+  text: string,
+  options: WriteOptions,
+  mayReplace: (present: string) => boolean = () => true,
+): Promise<Written> {
+  const place = options.followLinks ? await realpath(path).catch(() => path) : path;
+  const [parent, name] = [dirname(place), basename(place)];
+  const folder = openFolder(parent, options.followLinks ? "all" : "trusted");
+  try {
+    if (folder.isShared) reportShared(parent, options);
+    const unlock = await takeLock(`${folder.identity}/${name}`);
+    try {
+      return await replace(folder, name, text, options, mayReplace);
+    } finally {
+      await unlock?.();
+    }
+  } catch (error) {
+    throw withRealPath(error as NodeJS.ErrnoException, folder, parent);
+  } finally {
+    folder.close();
+  }
 }
 
-/**
- * Replaces a file at once: readers see the old text or the new one, also after a crash. A symbolic link in its place is
- * replaced, never followed. Rejects with the error of the file system; nothing is left behind then.
- */
-export async function writeAtomically(path: string, text: string, options: WriteOptions): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString("hex")}.tmp`;
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
-  const file = await open(temporary, flags, MODE);
+/** The error with the folder's name in its message, where the system saw a descriptor. */
+function withRealPath(error: NodeJS.ErrnoException, folder: Folder, parent: string): Error {
+  const message = error.message.replaceAll(folder.file(""), `${parent}/`);
+  return Object.assign(new Error(message, { cause: error }), { code: error.code });
+}
+
+function reportShared(path: string, { strictPermissions, warn }: WriteOptions): void {
+  const message = `others can replace files in ${path}: take write permission from group and others (chmod go-w)`;
+  if (strictPermissions) throw Object.assign(new Error(message), { code: "EPERM" });
+  warn(message);
+}
+
+async function replace(
+  folder: Folder,
+  name: string,
+  text: string,
+  options: WriteOptions,
+  mayReplace: (present: string) => boolean,
+): Promise<Written> {
+  const target = folder.file(name);
+  await removeLeftovers(folder, name, Date.now());
+  const present = await readPresent(target);
+  if (present?.text === text && present.mode === options.mode) return "same";
+  if (present !== undefined && !mayReplace(present.text)) return "kept";
+  const temporary = folder.file(temporaryName(name, randomBytes(8).toString("hex")));
+  const file = await open(temporary, NEW_FILE, OWNER_ONLY);
   try {
-    await fill(file, text);
-    await renamePatiently(temporary, path, options);
+    await fill(file, text, options);
+    await renamePatiently(temporary, target, options);
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw error;
   }
-  await syncFolder(dirname(path));
+  await folder.sync();
+  return "replaced";
 }
 
-async function fill(file: FileHandle, text: string): Promise<void> {
+/** What is in the file's place, if it is a file that can be read. */
+async function readPresent(path: string): Promise<{ text: string; mode: number } | undefined> {
   try {
-    await file.chmod(MODE);
+    return await readRegularFile(path, NO_FOLLOW);
+  } catch {
+    // Missing, a link, a folder or not readable: whatever it is, the rename replaces it or fails.
+    return undefined;
+  }
+}
+
+async function fill(file: FileHandle, text: string, { mode, gid }: WriteOptions): Promise<void> {
+  try {
     await file.writeFile(text);
+    if (gid !== undefined) await file.chown((await file.stat()).uid, gid);
+    await file.chmod(mode);
     await file.sync();
   } finally {
     await file.close();
   }
 }
 
-async function renamePatiently(from: string, to: string, { signal, warn }: WriteOptions): Promise<void> {
+async function renamePatiently(from: string, to: string, options: WriteOptions): Promise<void> {
+  const { signal, warn, rename: renameFile = rename } = options;
   for (let waited = 0; ; waited += RETRY_EVERY_MS) {
     try {
-      return await rename(from, to);
+      return await renameFile(from, to);
     } catch (error) {
       if (!isPermissionError(error) || waited >= RETRY_FOR_MS || signal.aborted) throw error;
-      warn(`cannot replace ${to}, trying again: ${(error as Error).message}`);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_EVERY_MS));
+      warn(`cannot replace ${basename(to)}, trying again: ${(error as Error).message}`);
+      await sleep(RETRY_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
-}
-
-/** Makes the rename itself last. Windows has no such thing. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r").catch(() => undefined);
-  await folder?.sync().catch(() => undefined);
-  await folder?.close();
 }

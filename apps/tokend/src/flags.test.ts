@@ -1,95 +1,89 @@
 import { describe, expect, it } from "vitest";
-import { parseFlags, usage } from "./flags.js";
+import { oneShotUsage, parseOneShotFlags } from "./flags.js";
 
 const needed = ["-pkey-pem", "k", "-cert-pem", "c", "-backend", "b", "-token-file", "t"];
-const flagsOf = (args: string[]) => {
-  const parsed = parseFlags(args);
+const flagsOf = (...args: string[]) => {
+  const parsed = parseOneShotFlags([...needed, ...args]);
   if (parsed.kind !== "run") throw new Error(JSON.stringify(parsed));
   return parsed.flags;
 };
 
-describe("parseFlags", () => {
+describe("parseOneShotFlags", () => {
   it("fills in what is not given", () => {
-    expect(flagsOf(needed)).toEqual({
-      keyFile: "k",
+    expect(flagsOf()).toEqual({
+      key: "k",
+      passphrase: "",
       certificateFile: "c",
       backend: "b",
+      protocol: "prpc",
+      caFile: "",
+      serverName: "",
       tokenFile: "t",
       tokenFileCopies: [],
       statusFile: "",
+      mode: 0o600,
+      gid: undefined,
+      followLinks: false,
+      strictPermissions: false,
       timeoutMs: 60_000,
       forceRefresh: false,
+      splayMs: 0,
+      metricsEndpoint: "",
+      ignored: [],
     });
   });
 
-  it("takes one dash or two, a blank or an equals sign", () => {
-    const args = [
-      "--pkey-pem=k",
-      "-cert-pem=c",
-      "--backend",
-      "b",
-      "-token-file",
-      "t",
-      "--force-refresh",
-      "-timeout=1m30s",
-    ];
-    expect(flagsOf(args)).toMatchObject({ keyFile: "k", forceRefresh: true, timeoutMs: 90_000 });
+  it("takes everything that can be said", () => {
+    const flags = flagsOf(
+      "-mode",
+      "640",
+      "-group=0",
+      "-follow",
+      "-strict-permissions",
+      "-splay=5m",
+      "-protocol=connect",
+    );
+    expect(flags).toMatchObject({ mode: 0o640, gid: 0, followLinks: true, strictPermissions: true, splayMs: 300_000 });
+    expect(flags.protocol).toBe("connect");
   });
 
-  it("keeps all copies, and the last of everything else", () => {
-    const args = [...needed, "-token-file-copy", "x", "-token-file-copy=y", "-token-file", "last"];
-    expect(flagsOf(args)).toMatchObject({ tokenFileCopies: ["x", "y"], tokenFile: "last" });
-  });
-
-  it("takes a value that looks like a flag, and an equals sign inside of one", () => {
-    expect(flagsOf([...needed, "-status-file", "-x", "-backend=a=b"])).toMatchObject({
-      statusFile: "-x",
-      backend: "a=b",
+  it("accepts LUCI's flags for its monitoring, and knows which of them mean nothing", () => {
+    const args = ["-ts-mon-endpoint", "file://m", "-ts-mon-flush-interval=2m", "-ts-mon-task-number", "3"];
+    expect(flagsOf(...args, "-ts-mon-autogen-hostname")).toMatchObject({
+      metricsEndpoint: "file://m",
+      ignored: ["ts-mon-flush-interval", "ts-mon-task-number", "ts-mon-autogen-hostname"],
     });
   });
 
-  it.each([["--"], ["-"], ["rest"]])("ignores everything from %s on", (stop) => {
-    expect(flagsOf([...needed, stop, "-no-such-flag"]).backend).toBe("b");
-  });
-
-  it("accepts LUCI's flags for its monitoring", () => {
-    const args = [
-      "-ts-mon-endpoint",
-      "e",
-      "-ts-mon-flush-interval=2m",
-      "-ts-mon-task-number",
-      "3",
-      "-ts-mon-autogen-hostname",
-    ];
-    expect(flagsOf([...needed, ...args]).backend).toBe("b");
-  });
-
-  it.each([["-h"], ["--help"], ["-help"]])("shows the usage for %s", (flag) => {
-    expect(parseFlags([flag])).toEqual({ kind: "help" });
-  });
-
-  it.each([
-    [["-no-such-flag"], "flag provided but not defined: -no-such-flag"],
-    [["-constructor=1"], "flag provided but not defined: -constructor"],
-    [["---backend=b"], "bad flag syntax: ---backend=b"],
-    [["-=b"], "bad flag syntax: -=b"],
-    [["-backend"], "flag needs an argument: -backend"],
-    [["-timeout", "60"], 'invalid value "60" for flag -timeout: not a duration like 60s or 1m30s'],
-    [["-force-refresh=maybe"], 'invalid value "maybe" for flag -force-refresh: not true or false'],
-    [["-force-refresh=constructor"], 'invalid value "constructor" for flag -force-refresh: not true or false'],
-    [["-token-file-copy="], 'invalid value "" for flag -token-file-copy: empty'],
-    [["-ts-mon-task-number=x"], 'invalid value "x" for flag -ts-mon-task-number: not a whole number'],
-    [[], "-pkey-pem is required"],
-    [["-pkey-pem=k"], "-cert-pem is required"],
-    [["-pkey-pem=k", "-cert-pem=c"], "-backend is required"],
-    [["-pkey-pem=k", "-cert-pem=c", "-backend=b"], "-token-file is required"],
-    [[...needed, "-backend="], "-backend is required"],
+  it.each<[string[], RegExp]>([
+    [["-protocol=grpc"], /-protocol must be prpc or connect/],
+    [["-group=no-such-group-here"], /-group: .*no group/],
+    [["-pkey-pem=-----BEGIN PRIVATE KEY-----"], /names where the key is/],
+    [["-backend="], /-backend is required/],
   ])("refuses %j", (args, message) => {
-    expect(parseFlags(args)).toEqual({ kind: "wrong", message });
+    expect(parseOneShotFlags([...needed, ...args])).toMatchObject({
+      kind: "wrong",
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it("asks for the required flags in LUCI's order", () => {
+    const missing = [0, 2, 4, 6].map((count) => parseOneShotFlags(needed.slice(0, count)));
+    expect(missing.map((parsed) => parsed.kind === "wrong" && parsed.message)).toEqual(
+      ["pkey-pem", "cert-pem", "backend", "token-file"].map((name) => `-${name} is required`),
+    );
   });
 });
 
-it("the usage names every flag", () => {
-  for (const name of ["pkey-pem", "token-file-copy", "timeout", "ts-mon-flush"])
-    expect(usage()).toContain(`  -${name}`);
+it("the usage names every flag, and the subcommands", () => {
+  for (const name of [
+    "-pkey-pem",
+    "-token-file-copy",
+    "-timeout",
+    "-ts-mon-flush",
+    "-mode",
+    "tokend run",
+    "tokend doctor",
+  ])
+    expect(oneShotUsage()).toContain(name);
 });

@@ -1,50 +1,88 @@
-import { parseGoDuration } from "./go-duration.js";
+import { groupNumber } from "./group.js";
+import {
+  type FlagDefinition,
+  type FlagDefinitions,
+  type FlagType,
+  type FlagValues,
+  parseFlags,
+  type ParsedFlags,
+  usage,
+  wrong,
+} from "./flag-parser.js";
 
-/** What one run of the agent was asked. */
+/** What the agent was asked to keep fresh, and how. */
 export interface Flags {
-  readonly keyFile: string;
+  /** Where the private key comes from: a file, `-`, `fd:N` or `env:NAME`. */
+  readonly key: string;
+  /** Where the key's passphrase comes from; empty: it has none. */
+  readonly passphrase: string;
   readonly certificateFile: string;
   /** `host[:port]` of the token server. */
   readonly backend: string;
+  readonly protocol: "prpc" | "connect";
+  /** Empty: the CAs that Node knows. */
+  readonly caFile: string;
+  /** Empty: requests carry no nonce. */
+  readonly serverName: string;
   readonly tokenFile: string;
   readonly tokenFileCopies: readonly string[];
   /** Empty: no status is written. */
   readonly statusFile: string;
+  /** Permission bits of what is written. */
+  readonly mode: number;
+  /** Group of what is written; undefined: the one that new files get. */
+  readonly gid: number | undefined;
+  readonly followLinks: boolean;
+  readonly strictPermissions: boolean;
   readonly timeoutMs: number;
   readonly forceRefresh: boolean;
-}
-
-/** A command line, read: run, show the usage, or say what is wrong with it. */
-export type ParsedFlags =
-  | { readonly kind: "run"; readonly flags: Flags }
-  | { readonly kind: "help" }
-  | { readonly kind: "wrong"; readonly message: string };
-
-type FlagType = "string" | "list" | "bool" | "duration" | "int";
-
-interface FlagDefinition {
-  readonly type: FlagType;
-  readonly initial: string;
-  readonly meaning: string;
-  readonly required?: true;
+  readonly splayMs: number;
+  /** Where the metrics go; empty: nowhere. */
+  readonly metricsEndpoint: string;
+  /** Flags of LUCI's monitoring that were given and mean nothing here. */
+  readonly ignored: readonly string[];
 }
 
 const flag = (type: FlagType, initial: string, meaning: string): FlagDefinition => ({ type, initial, meaning });
 const required = (meaning: string): FlagDefinition => ({ ...flag("string", "", meaning), required: true });
 const ignored = (type: FlagType, initial = ""): FlagDefinition => flag(type, initial, "accepted and ignored");
 
-/** All flags, the required ones in the order in which they are asked for. */
-const DEFINITIONS: Readonly<Record<string, FlagDefinition>> = {
-  "pkey-pem": required("file with the private key, PEM: RSA, EC P-256 or P-384, Ed25519"),
+/** Flags of everything that mints a token. */
+export const MINT_FLAGS: FlagDefinitions = {
+  "pkey-pem": required("private key (RSA, EC P-256 or P-384, Ed25519): a PEM file, - (stdin), fd:N or env:NAME"),
   "cert-pem": required("file with the certificate, PEM"),
   backend: required("token server: host[:port]; http for localhost: and 127.0.0.1:, https else"),
   "token-file": required("where to keep the token"),
+  "pkey-passphrase": flag("string", "", "passphrase of the private key: a file, - (stdin), fd:N, or env:NAME"),
+  protocol: flag("string", "prpc", "how to speak to the server: prpc or connect"),
+  "ca-file": flag("string", "", "file with the only CAs that the server's certificate may come from, PEM"),
+  "server-name": flag(
+    "string",
+    "",
+    "send a nonce and this name of the server, so that a request is good for one call to it",
+  ),
+  timeout: flag("duration", "60s", "how long the run may take"),
+};
+
+/** Flags of everything that keeps token files. */
+export const KEEP_FLAGS: FlagDefinitions = {
+  ...MINT_FLAGS,
   "token-file-copy": flag("list", "", "where to keep a copy of the token; repeatable"),
   "status-file": flag("string", "", "where to report how the run went"),
-  timeout: flag("duration", "60s", "how long the run may take"),
-  "force-refresh": flag("bool", "false", "get a new token even if the old one is fine"),
+  mode: flag("mode", "0600", "permissions of the files that are written"),
+  group: flag("string", "", "group of the files that are written: name or number"),
+  follow: flag("bool", "false", "follow symbolic links to and in the paths that are written"),
+  "strict-permissions": flag(
+    "bool",
+    "false",
+    "fail where others could read the key or replace the token, instead of warning",
+  ),
+};
+
+/** LUCI's flags for its monitoring. */
+const MONITORING_FLAGS: FlagDefinitions = {
+  "ts-mon-endpoint": flag("string", "", "file://PATH: where to write metrics after the run; none: nowhere"),
   "ts-mon-config-file": ignored("string", "/etc/chrome-infra/ts-mon.json"),
-  "ts-mon-endpoint": ignored("string"),
   "ts-mon-credentials": ignored("string"),
   "ts-mon-act-as": ignored("string"),
   "ts-mon-flush": ignored("string", "manual"),
@@ -62,82 +100,64 @@ const DEFINITIONS: Readonly<Record<string, FlagDefinition>> = {
   "ts-mon-autogen-hostname": ignored("bool", "false"),
 };
 
-/** A value that Go's flag package would take for a boolean. */
-const BOOLEANS: Record<string, boolean> = {
-  "1": true,
-  t: true,
-  T: true,
-  true: true,
-  TRUE: true,
-  True: true,
-  "0": false,
-  f: false,
-  F: false,
-  false: false,
-  FALSE: false,
-  False: false,
+const ONE_SHOT_FLAGS: FlagDefinitions = {
+  ...KEEP_FLAGS,
+  "force-refresh": flag("bool", "false", "get a new token even if the old one is fine"),
+  splay: flag(
+    "duration",
+    "0s",
+    "wait up to this long before calling the server, each host its own time, on top of -timeout",
+  ),
+  ...MONITORING_FLAGS,
 };
 
-/**
- * Reads a command line by the rules of Go's flag package: one dash or two, `-name value` or `-name=value`, booleans
- * without a value of their own, and everything from the first argument that is no flag is ignored.
- */
-export function parseFlags(args: readonly string[]): ParsedFlags {
-  const values = new Map<string, string[]>();
-  for (let i = 0; i < args.length; i++) {
-    const argument = args[i] ?? "";
-    if (argument === "--" || argument.length < 2 || !argument.startsWith("-")) break;
-    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(argument);
-    if (!match) return wrong(`bad flag syntax: ${argument}`);
-    const [, name = "", attached] = match;
-    const definition = Object.hasOwn(DEFINITIONS, name) ? DEFINITIONS[name] : undefined;
-    if (!definition && (name === "h" || name === "help")) return { kind: "help" };
-    if (!definition) return wrong(`flag provided but not defined: -${name}`);
-    const value = attached ?? (definition.type === "bool" ? "true" : args[++i]);
-    if (value === undefined) return wrong(`flag needs an argument: -${name}`);
-    const reason = whyInvalid(definition.type, value);
-    if (reason !== undefined) return wrong(`invalid value ${JSON.stringify(value)} for flag -${name}: ${reason}`);
-    values.set(name, definition.type === "list" ? [...(values.get(name) ?? []), value] : [value]);
+/** Reads the command line of one run. */
+export function parseOneShotFlags(args: readonly string[]): ParsedFlags<Flags> {
+  const parsed = parseFlags(args, ONE_SHOT_FLAGS);
+  return parsed.kind === "run" ? toFlags(parsed.flags) : parsed;
+}
+
+/** The meaning of the values, as far as the command has the flags. */
+export function toFlags(values: FlagValues): ParsedFlags<Flags> {
+  const group = values.text("group");
+  let gid: number | undefined;
+  try {
+    gid = group === "" ? undefined : groupNumber(group);
+  } catch (error) {
+    return wrong(`-group: ${(error as Error).message}`);
   }
-  return toFlags(values);
-}
-
-function wrong(message: string): ParsedFlags {
-  return { kind: "wrong", message };
-}
-
-function whyInvalid(type: FlagType, value: string): string | undefined {
-  if (type === "bool" && !Object.hasOwn(BOOLEANS, value)) return "not true or false";
-  if (type === "duration" && parseGoDuration(value) === undefined) return "not a duration like 60s or 1m30s";
-  if (type === "int" && !/^[+-]?\d+$/.test(value)) return "not a whole number";
-  if (type === "list" && value === "") return "empty";
-  return undefined;
-}
-
-function toFlags(values: ReadonlyMap<string, readonly string[]>): ParsedFlags {
-  const value = (name: string) => values.get(name)?.at(-1) ?? DEFINITIONS[name]?.initial ?? "";
-  for (const [name, definition] of Object.entries(DEFINITIONS)) {
-    if (definition.required && value(name) === "") return wrong(`-${name} is required`);
-  }
+  const protocol = values.text("protocol");
+  if (protocol !== "prpc" && protocol !== "connect") return wrong("-protocol must be prpc or connect");
+  // Every user of a machine can read the command lines on it.
+  if (values.text("pkey-pem").includes("PRIVATE KEY"))
+    return wrong("-pkey-pem names where the key is; it is not the key");
   const flags: Flags = {
-    keyFile: value("pkey-pem"),
-    certificateFile: value("cert-pem"),
-    backend: value("backend"),
-    tokenFile: value("token-file"),
-    tokenFileCopies: values.get("token-file-copy") ?? [],
-    statusFile: value("status-file"),
-    timeoutMs: parseGoDuration(value("timeout")) ?? 0,
-    forceRefresh: BOOLEANS[value("force-refresh")] ?? false,
+    key: values.text("pkey-pem"),
+    passphrase: values.text("pkey-passphrase"),
+    certificateFile: values.text("cert-pem"),
+    backend: values.text("backend"),
+    protocol,
+    caFile: values.text("ca-file"),
+    serverName: values.text("server-name"),
+    tokenFile: values.text("token-file"),
+    tokenFileCopies: values.list("token-file-copy"),
+    statusFile: values.text("status-file"),
+    mode: Number.parseInt(values.text("mode") || "600", 8),
+    gid,
+    followLinks: values.bool("follow"),
+    strictPermissions: values.bool("strict-permissions"),
+    timeoutMs: values.duration("timeout"),
+    forceRefresh: values.bool("force-refresh"),
+    splayMs: values.duration("splay"),
+    metricsEndpoint: values.text("ts-mon-endpoint"),
+    ignored: values.given.filter((name) => MONITORING_FLAGS[name]?.meaning.includes("ignored")),
   };
   return { kind: "run", flags };
 }
 
 /** The help text. */
-export function usage(): string {
-  const lines = Object.entries(DEFINITIONS).map(([name, { type, initial, meaning, required: isRequired }]) => {
-    const takes = type === "bool" ? "" : ` ${type === "list" ? "string" : type}`;
-    const fallback = isRequired ? " (required)" : initial === "" ? "" : ` (default ${initial})`;
-    return `  -${name}${takes}\n        ${meaning}${fallback}`;
-  });
-  return `Usage of tokend: keeps a machine's token fresh. Run it every ten minutes or so.\n${lines.join("\n")}\n`;
+export function oneShotUsage(): string {
+  const headline = `Usage of tokend: keeps a machine's token fresh. Run it every ten minutes or so, or see
+"tokend run -help" (stays and does it by itself), "tokend doctor -help" (says what is wrong), "tokend print -help".`;
+  return usage(headline, ONE_SHOT_FLAGS);
 }

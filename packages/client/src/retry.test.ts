@@ -55,8 +55,10 @@ describe("retry", () => {
     expect(heard).toEqual([200, 300]);
   });
 
-  it("takes a time that is longer than any timer", async () => {
-    expect(await retry(() => Promise.resolve("done"), { timeoutMs: 2 ** 40 })).toBe("done");
+  it("takes a time that is longer than any timer, or no whole number", async () => {
+    for (const timeoutMs of [2 ** 40, 10_000.5]) {
+      expect(await retry(() => Promise.resolve("done"), { timeoutMs })).toBe("done");
+    }
   });
 
   it("tells each attempt how much time is left", async () => {

@@ -34,7 +34,7 @@ export async function retry<T>(
   clock: () => number = performance.now.bind(performance),
 ): Promise<T> {
   const end = clock() + timeoutMs;
-  const timer = AbortSignal.timeout(Math.min(LONGEST_TIMER_MS, Math.max(0, timeoutMs)));
+  const timer = AbortSignal.timeout(Math.ceil(Math.min(LONGEST_TIMER_MS, Math.max(0, timeoutMs))));
   const stop = signal ? AbortSignal.any([timer, signal]) : timer;
   let last: unknown;
   let count = 0;

@@ -1,0 +1,36 @@
+import { lstat, readdir, unlink } from "node:fs/promises";
+import type { Folder } from "./safe-folder.js";
+
+/** No write takes this long: an older temporary file has lost its writer. Milliseconds. */
+const OLD_MS = 60_000;
+
+/** Name of a temporary file beside `name`, by which its writer can be told. */
+export function temporaryName(name: string, random: string): string {
+  return `${name}.${process.pid}_${random}.tmp`;
+}
+
+/**
+ * Removes temporary files that killed writers of this file left behind, LUCI's agent among them: those of this user whose
+ * process is gone, or that are older than a minute.
+ */
+export async function removeLeftovers(folder: Folder, name: string, nowMs: number): Promise<void> {
+  const names = await readdir(folder.file(".")).catch(() => []);
+  for (const each of names) {
+    const pid = each.startsWith(`${name}.`) && /^(\d+)_[0-9a-f]+(?:_\d+)?\.tmp$/.exec(each.slice(name.length + 1))?.[1];
+    if (pid === false || pid === undefined) continue;
+    const path = folder.file(each);
+    const found = await lstat(path).catch(() => undefined);
+    if (!found?.isFile() || found.uid !== process.geteuid?.()) continue;
+    if (isRunning(Number(pid)) && nowMs - found.mtimeMs < OLD_MS) continue;
+    // Another writer may have removed it meanwhile.
+    await unlink(path).catch(() => undefined);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
