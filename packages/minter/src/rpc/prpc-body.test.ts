@@ -35,6 +35,17 @@ describe("readBody", () => {
     expect(read).toBe(11);
   });
 
+  it("tells a client that went away from a bug", async () => {
+    async function* aborted() {
+      yield await Promise.resolve(Buffer.from("half"));
+      throw new Error("aborted");
+    }
+    await expect(readBody({ ...request([]), body: aborted() }, 1000)).rejects.toMatchObject({
+      name: "ProtocolError",
+      code: 1,
+    });
+  });
+
   it("decompresses, and counts what comes out too", async () => {
     const body = Buffer.alloc(1000, 7);
     expect(await readBody(request([gzipSync(body)], "gzip"), 1000)).toEqual(body);

@@ -23,12 +23,21 @@ async function readBytes(body: UniversalServerRequest["body"], maxBytes: number)
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body) {
+  for await (const chunk of untilGone(body)) {
     size += chunk.length;
     if (size > maxBytes) throw tooBig(`reading the request: the request size exceeds the server limit ${maxBytes}`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** A body that cannot be read to its end is that of a client that went away. */
+async function* untilGone(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch {
+    throw new ProtocolError(Code.Canceled, "reading the request: the client went away");
+  }
 }
 
 async function decompress(bytes: Buffer, maxBytes: number): Promise<Buffer> {
