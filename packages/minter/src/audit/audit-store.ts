@@ -25,6 +25,11 @@ export interface ChainHead {
   readonly timeMs: number;
 }
 
+/** A head as it is kept, with the last record of its chain that a checkpoint covers: a hint, which proves nothing. */
+export interface StoredHead extends ChainHead {
+  readonly checkpointed: number;
+}
+
 /** A checkpoint as it is kept: a signed statement about the chains. */
 export interface StoredCheckpoint {
   /** From 1 up, without a gap. */
@@ -44,7 +49,7 @@ export interface AuditStore {
   /** Appends records and moves the chains' heads, all or nothing; they are durable once this resolves. */
   append(records: readonly AuditRecord[], heads: readonly ChainHead[]): Promise<void>;
   /** The heads of all chains. */
-  heads(): Promise<readonly ChainHead[]>;
+  heads(): Promise<readonly StoredHead[]>;
   /** Records after a position in the order of time, at most `limit` of them. */
   records(after: RecordPosition, limit: number): Promise<readonly AuditRecord[]>;
   /** Records of one chain after a sequence number, in order, at most `limit` of them. */
@@ -56,8 +61,8 @@ export interface AuditStore {
   /** Checkpoints after a number, in order, at most `limit` of them. */
   checkpoints(afterNumber: number, limit: number): Promise<readonly StoredCheckpoint[]>;
   lastCheckpoint(): Promise<StoredCheckpoint | undefined>;
-  /** Adds a checkpoint, unless another replica was faster and its number is taken. */
-  addCheckpoint(checkpoint: StoredCheckpoint): Promise<"added" | "taken">;
+  /** Adds a checkpoint of some heads, unless another replica was faster and its number is taken. */
+  addCheckpoint(checkpoint: StoredCheckpoint, heads: readonly ChainHead[]): Promise<"added" | "taken">;
   /** Removes the checkpoints below a number. */
   removeCheckpointsBelow(number: number): Promise<void>;
 }

@@ -56,14 +56,20 @@ function checkpointStore(db: Database["db"]) {
       const row = await checkpoints().orderBy("number", "desc").limit(1).executeTakeFirst();
       return row && checkpointOf(row);
     },
-    addCheckpoint: async ({ timeMs, keyId, ...rest }) => {
-      const insert = db
-        .insertInto("audit_checkpoints")
-        .values({ ...rest, time_ms: timeMs, key_id: keyId })
-        .onConflict((conflict) => conflict.column("number").doNothing());
-      const { numInsertedOrUpdatedRows: added } = await insert.executeTakeFirstOrThrow();
-      return added === 1n ? "added" : "taken";
-    },
+    addCheckpoint: ({ timeMs, keyId, ...rest }, heads) =>
+      db.transaction().execute(async (transaction) => {
+        const insert = transaction
+          .insertInto("audit_checkpoints")
+          .values({ ...rest, time_ms: timeMs, key_id: keyId })
+          .onConflict((conflict) => conflict.column("number").doNothing());
+        const { numInsertedOrUpdatedRows: added } = await insert.executeTakeFirstOrThrow();
+        if (added !== 1n) return "taken";
+        for (const { chain, sequence } of heads) {
+          const update = transaction.updateTable("audit_chains").set({ checkpointed: sequence });
+          await update.where("chain", "=", chain).execute();
+        }
+        return "added";
+      }),
     removeCheckpointsBelow: async (number) =>
       void (await db.deleteFrom("audit_checkpoints").where("number", "<", number).execute()),
   };

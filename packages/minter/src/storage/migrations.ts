@@ -67,6 +67,7 @@ async function createAudit({ schema }: Schema, engine: Engine): Promise<void> {
     .addColumn("sequence", "bigint", (column) => column.notNull())
     .addColumn("hash", bytes(engine), (column) => column.notNull())
     .addColumn("time_ms", "bigint", (column) => column.notNull())
+    .addColumn("checkpointed", "bigint", (column) => column.notNull().defaultTo(0))
     .execute();
   await schema
     .createTable("audit_checkpoints")

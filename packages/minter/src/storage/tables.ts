@@ -27,7 +27,7 @@ export interface Tables {
     data: string;
     previous: Uint8Array;
   };
-  audit_chains: { chain: string; sequence: number; hash: Uint8Array; time_ms: number };
+  audit_chains: { chain: string; sequence: number; hash: Uint8Array; time_ms: number; checkpointed: Generated<number> };
   audit_checkpoints: { number: number; time_ms: number; body: string; key_id: string; signature: Uint8Array };
 }
 

@@ -62,8 +62,8 @@ const recordCases: readonly StorageCase[] = [
       await audit.append(run("a", 1, 3), [head("a", 3)]);
       const heads = (await audit.heads()).map(({ hash, ...rest }) => ({ ...rest, hash: hash[0] }));
       deepEqual(heads, [
-        { chain: "a", sequence: 3, timeMs: 3, hash: 203 },
-        { chain: "b", sequence: 1, timeMs: 1, hash: 201 },
+        { chain: "a", sequence: 3, timeMs: 3, hash: 203, checkpointed: 0 },
+        { chain: "b", sequence: 1, timeMs: 1, hash: 201, checkpointed: 0 },
       ]);
     },
   },
@@ -115,17 +115,28 @@ const checkpointCases: readonly StorageCase[] = [
     name: "audit: gives each checkpoint number once",
     run: async ({ audit }) => {
       equal(await audit.lastCheckpoint(), undefined);
-      const answers = await Promise.all(["x", "y", "z"].map((body) => audit.addCheckpoint(checkpoint(1, body))));
+      const answers = await Promise.all(["x", "y", "z"].map((body) => audit.addCheckpoint(checkpoint(1, body), [])));
       deepEqual(answers.toSorted(), ["added", "taken", "taken"]);
-      equal(await audit.addCheckpoint(checkpoint(2)), "added");
+      equal(await audit.addCheckpoint(checkpoint(2), []), "added");
       const last = await audit.lastCheckpoint();
       deepEqual({ ...last, signature: [...(last?.signature ?? [])] }, { ...checkpoint(2), signature: [2, 0, 255] });
     },
   },
   {
+    name: "audit: remembers how far checkpoints cover a chain, also when it grows",
+    run: async ({ audit }) => {
+      await audit.append(run("a", 2), [head("a", 2)]);
+      equal(await audit.addCheckpoint(checkpoint(1), [head("a", 2)]), "added");
+      equal(await audit.addCheckpoint(checkpoint(1), [head("a", 1)]), "taken");
+      await audit.append(run("a", 1, 3), [head("a", 3)]);
+      const [kept] = await audit.heads();
+      deepEqual([kept?.sequence, kept?.checkpointed], [3, 2]);
+    },
+  },
+  {
     name: "audit: reads checkpoints in order and forgets the oldest",
     run: async ({ audit }) => {
-      for (const number of [1, 2, 3, 4]) await audit.addCheckpoint(checkpoint(number));
+      for (const number of [1, 2, 3, 4]) await audit.addCheckpoint(checkpoint(number), []);
       const numbers = async (after: number, limit: number) =>
         (await audit.checkpoints(after, limit)).map(({ number }) => number);
       deepEqual(await numbers(0, 2), [1, 2]);
