@@ -34,3 +34,10 @@ export {
   type ListCAsResponse,
   ListCAsResponseSchema,
 } from "./gen/tokenserver/admin/certificate_authorities_pb.js";
+export {
+  type ExportAuditRequest,
+  ExportAuditRequestSchema,
+  type ExportAuditResponse,
+  ExportAuditResponseSchema,
+  Operator,
+} from "./gen/tokenserver/admin/operator_pb.js";

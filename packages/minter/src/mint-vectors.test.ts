@@ -2,10 +2,11 @@ import { createPrivateKey } from "node:crypto";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { ErrorCode, MintMachineTokenRequestSchema, MintMachineTokenResponseSchema, TokenMinter } from "@tokens/api";
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector, vectorPolicy } from "shared-vectors";
-import { createTokenServer, localSigner, type RevocationLists } from "./index.js";
+import { localSigner, type RevocationLists, startTokenServer, type Storage } from "./index.js";
 import { compilePolicy } from "./policy.js";
+import { openSqliteStorage } from "./storage/sqlite.js";
 
 interface MintCase {
   name: string;
@@ -33,11 +34,12 @@ async function policyOf(server: MintCase["server"]) {
   return (await compilePolicy(server === undefined ? vectorPolicy : { read })).policy;
 }
 
-async function clientFor({ server, clock }: MintCase, vectors: MintVectors) {
+async function serverFor({ server, clock }: MintCase, vectors: MintVectors, storage: Storage) {
   const policy = await policyOf(server);
   const key = createPrivateKey(readVector("pki/keys/signing.key.pem"));
   const certificate = readVector("pki/signing.cert.pem").toString("utf8");
-  const tokenServer = createTokenServer({
+  return startTokenServer({
+    storage,
     appId: vectors.server.app_id,
     serviceAccount: vectors.server.service_account,
     serviceVersion: vectors.server.service_version,
@@ -47,8 +49,6 @@ async function clientFor({ server, clock }: MintCase, vectors: MintVectors) {
     log: silent,
     clock: () => Date.parse(clock.replace(/(\.\d{3})\d*Z$/, "$1Z")),
   });
-  const transport = createRouterTransport(tokenServer.routes, { router: tokenServer.routerOptions });
-  return createClient(TokenMinter, transport);
 }
 
 /** What ours answers where LUCI's server mints, or says something else. Each is stricter, and why. */
@@ -86,11 +86,17 @@ const differences: Record<string, [answer: string, reason: string]> = {
 
 describeWithVectors("MintMachineToken answers as LUCI's server", () => {
   const vectors = readJsonVector<MintVectors>("mint-request/cases.json");
+  let storage: Storage;
+  beforeAll(async () => void (storage = await openSqliteStorage(":memory:")));
+  afterAll(() => storage.close());
 
   it.each(vectors.cases)("$name", async (mintCase) => {
-    const minter = await clientFor(mintCase, vectors);
+    const tokenServer = await serverFor(mintCase, vectors, storage);
+    const transport = createRouterTransport(tokenServer.routes, { router: tokenServer.routerOptions });
+    const minter = createClient(TokenMinter, transport);
     const request = fromBinary(MintMachineTokenRequestSchema, Buffer.from(mintCase.request_hex, "hex"));
     const answer = await minter.mintMachineToken(request).catch((error: unknown) => ConnectError.from(error));
+    await tokenServer.close();
     const said = answer instanceof ConnectError ? Code[answer.code] : ErrorCode[answer.errorCode];
     const { luci } = mintCase;
     const luciSaid = luci.grpc_code === 0 ? luci.error_code : Code[luci.grpc_code];

@@ -1,29 +1,50 @@
+import { randomBytes } from "node:crypto";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
+import { Operator } from "@tokens/api/admin";
 import { isIdentity } from "@tokens/machine-auth";
+import type { AuditMode } from "./audit/audit-log.js";
+import { exportAuditRpc } from "./audit/audit-rpc.js";
+import type { RetentionAges } from "./audit/retention.js";
+import { type Audit, startAudit } from "./audit/start-audit.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
+import { startJobs } from "./jobs/leased-jobs.js";
+import { openSigningKey } from "./keys/open-signing-key.js";
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
+import { type Metrics, noMetrics } from "./metrics.js";
 import type { Policy } from "./policies/compile-policy.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
 import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
 import { prpcHandler } from "./rpc/prpc.js";
 import { requireAdmin } from "./rpc/require-admin.js";
+import type { Storage } from "./storage/storage.js";
 import { type PublicDocuments, publicDocuments, type ServerIdentity } from "./trust/public-documents.js";
 
 /** What a token server is made of. */
 export interface TokenServerParts extends ServerIdentity {
+  readonly storage: Storage;
   /** The policy in force. */
   readonly policy: () => Policy;
-  readonly signer: Signer;
+  /** Default: required; records of machines are kept for 90 days, those of decisions for a year. */
+  readonly audit?: AuditSettings;
   readonly log: Logger;
+  readonly metrics?: Metrics;
+  /** Signs tokens. Default: a key in the storage, made at the first start. */
+  readonly signer?: Signer;
   /** The revocation lists in force; without them a CA that has a `crlUrl` is not trusted. */
   readonly revocations?: RevocationLists;
   /** Unix milliseconds. */
   readonly clock?: () => number;
+}
+
+/** How tokens and refusals are recorded. */
+export interface AuditSettings {
+  readonly mode: AuditMode;
+  readonly ages: RetentionAges;
 }
 
 /** A token server without its sockets: RPCs for any Connect adapter, and documents for any web server. */
@@ -35,41 +56,79 @@ export interface TokenServer {
   /** Answers the requests whose paths begin with `PRPC_PREFIX`: the same RPCs in LUCI's pRPC. Never rejects. */
   readonly prpc: UniversalHandlerFn;
   readonly documents: PublicDocuments;
+  /** Whether the storage answers. */
+  readonly ping: () => Promise<void>;
+  /** Stops periodic work and commits what is left. The storage stays open. */
+  close(): Promise<void>;
 }
+
+const DAY_MS = 86_400_000;
+const defaultAudit: AuditSettings = { mode: "required", ages: { machines: 90 * DAY_MS, decisions: 365 * DAY_MS } };
 
 const noRevocationLists: RevocationLists = { find: () => undefined };
 
-/** Puts a token server together. Throws a TypeError for a service account that no verifier would accept. */
-export function createTokenServer(parts: TokenServerParts): TokenServer {
-  const { policy, signer, log, serviceAccount, serviceVersion, revocations = noRevocationLists } = parts;
-  const clock = parts.clock ?? Date.now;
+/**
+ * Puts a token server together and starts its periodic work. Rejects with a TypeError for a service account that no
+ * verifier would accept, with a SigningKeyError when a stored key cannot be used, with StorageUnavailable.
+ */
+export async function startTokenServer(parts: TokenServerParts): Promise<TokenServer> {
+  const { storage, log, serviceAccount, metrics = noMetrics, clock = Date.now } = parts;
   if (!isIdentity(`user:${serviceAccount}`)) {
     throw new TypeError(`the service account ${JSON.stringify(serviceAccount)} is not an e-mail address`);
   }
-  const mintMachineToken = machineTokenRpc({
-    checkCertificate: (certificate, nowSeconds) =>
-      checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds),
-    signer,
-    serviceAccount,
-    serviceVersion,
+  const signer = parts.signer ?? (await openSigningKey(storage.keys, "tokens", serviceAccount, clock()));
+  const auditSigner = await openSigningKey(storage.keys, "audit", serviceAccount, clock());
+  const audit = startAudit({
+    ...(parts.audit ?? defaultAudit),
+    store: storage.audit,
+    signer: auditSigner,
     log,
+    metrics,
     clock,
   });
-  const routes = (router: ConnectRouter): void => {
-    router.service(TokenMinter, {});
-    router.rpc(TokenMinter.method.mintMachineToken, mintMachineToken, {
-      readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
-    });
-  };
-  const routerOptions = {
-    acceptCompression: [],
-    readMaxBytes: MAX_REQUEST_BYTES,
-    interceptors: [answerErrors(log), clampDeadline(MAX_CALL_MS), requireAdmin()],
-  };
+  const holder = randomBytes(8).toString("hex");
+  const jobs = startJobs(audit.jobs, { leases: storage.leases, holder, log, metrics });
+  const routes = routesOf({ ...parts, metrics, clock, signer }, audit);
+  const routerOptions = routerOptionsOf({ ...parts, metrics }, audit);
   return {
     routes,
     routerOptions,
     prpc: prpcHandler(routes, routerOptions, log),
     documents: publicDocuments(parts, signer, clock),
+    ping: () => storage.ping(),
+    close: async () => {
+      await jobs.stop();
+      await audit.stop();
+    },
+  };
+}
+
+type Complete = TokenServerParts & Required<Pick<TokenServerParts, "metrics" | "clock" | "signer">>;
+
+function routesOf(parts: Complete, { recorder }: Audit): (router: ConnectRouter) => void {
+  const { policy, revocations = noRevocationLists, storage } = parts;
+  const mintMachineToken = machineTokenRpc({
+    ...parts,
+    recorder,
+    configRevision: () => policy().revision,
+    checkCertificate: (certificate, nowSeconds) =>
+      checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds),
+  });
+  const exportAudit = exportAuditRpc(storage.audit, () => storage.keys.list("audit"));
+  return (router) => {
+    router.service(TokenMinter, {});
+    router.rpc(TokenMinter.method.mintMachineToken, mintMachineToken, {
+      readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
+    });
+    router.service(Operator, { exportAudit });
+  };
+}
+
+/** Errors are answered outermost, so that whatever goes wrong further in is answered in the same way. */
+function routerOptionsOf(parts: Omit<Complete, "signer" | "clock">, { recorder }: Audit): ConnectRouterOptions {
+  return {
+    acceptCompression: [],
+    readMaxBytes: MAX_REQUEST_BYTES,
+    interceptors: [answerErrors({ ...parts, recorder }), clampDeadline(MAX_CALL_MS), requireAdmin()],
   };
 }

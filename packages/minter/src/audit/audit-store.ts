@@ -1,5 +1,14 @@
 /** What a record is about: one of the four kinds of tokens, a refusal, a minute of refusals, or an operator's act. */
-export type AuditKind = "machine" | "delegation" | "project" | "service_account" | "refusal" | "refusals" | "operation";
+export type AuditKind = (typeof AUDIT_KINDS)[number];
+export const AUDIT_KINDS = [
+  "machine",
+  "delegation",
+  "project",
+  "service_account",
+  "refusal",
+  "refusals",
+  "operation",
+] as const;
 
 /** A record as it is kept. Records of one chain follow each other without a gap, each naming the hash of the one before. */
 export interface AuditRecord {

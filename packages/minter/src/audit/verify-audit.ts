@@ -92,7 +92,7 @@ export class AuditVerifier {
   record(record: AuditRecord): void {
     this.#records++;
     const state = this.#state(record.chain);
-    this.#requireFollows(state.last ?? this.#startOf(state, record), record);
+    this.#requireFollows(this.#beforeOf(state, record), record);
     const hash = hashRecord(record);
     state.last = { chain: record.chain, sequence: record.sequence, hash, timeMs: record.timeMs };
     this.#compareWithCheckpoints(state, record, hash);
@@ -130,9 +130,13 @@ export class AuditVerifier {
     return statement ?? this.#find("BAD_SIGNATURE", `checkpoint ${stored.number} was changed`, place);
   }
 
-  /** What the first record of a chain must follow: nothing, or what was cut off; in a partial log, anything. */
-  #startOf({ cut }: ChainState, first: AuditRecord): ChainHead {
-    const { chain, sequence, previous } = first;
+  /**
+   * What a record must follow: the one before, what was cut off meanwhile, or nothing. In a partial log, the first record
+   * may follow anything.
+   */
+  #beforeOf({ cut, last }: ChainState, { chain, sequence, previous }: AuditRecord): ChainHead {
+    if (cut?.sequence === sequence - 1) return cut;
+    if (last) return last;
     if (this.#options.sinceMs !== undefined) return { chain, sequence: sequence - 1, hash: previous, timeMs: 0 };
     return cut ?? { chain, sequence: 0, hash: NO_RECORD, timeMs: 0 };
   }

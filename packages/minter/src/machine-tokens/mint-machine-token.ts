@@ -6,15 +6,18 @@ import {
   type MintMachineTokenResponse,
   MintMachineTokenResponseSchema,
 } from "@tokens/api";
-import { tokenFingerprint } from "@tokens/machine-auth/machine-token";
 import { type Certificate, CertificateError } from "@tokens/pki";
 import type { TrustedCertificate } from "../certificate-authorities/check-machine-certificate.js";
 import { REFERENCE_HEADER, Refusal, refuseToken } from "../errors.js";
 import type { Signer } from "../keys/signer.js";
 import type { Logger } from "../log.js";
+import type { Recorder } from "../audit/recorder.js";
+import type { Metrics } from "../metrics.js";
+import { callFacts, refusalEntry } from "../rpc/call-facts.js";
 import { peerAddressKey } from "../rpc/peer.js";
 import { referenceIdKey } from "../rpc/reference-id.js";
 import { grantMachineToken } from "./machine-grant.js";
+import { machineTokenColumns } from "./machine-token-record.js";
 import { type ProvenRequest, proveRequest } from "./machine-token-request.js";
 import { type SignedMachineToken, signMachineToken } from "./sign-machine-token.js";
 
@@ -26,53 +29,88 @@ export interface MachineTokenMinter {
   /** E-mail that the tokens name as their issuer. */
   readonly serviceAccount: string;
   readonly serviceVersion: string;
+  /** Revision of the policy in force. */
+  readonly configRevision: () => string;
+  readonly recorder: Recorder;
+  readonly metrics: Metrics;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly clock: () => number;
 }
+
+/** How far a call got. */
+interface Progress {
+  /** Set from where on the certificate is trusted, so that a refusal is one of a known machine. */
+  trusted?: TrustedCertificate;
+}
+
+const METHOD = "MintMachineToken";
 
 /** The RPC MintMachineToken: a refusal by its own error codes travels as a success with `error_code`. */
 export function machineTokenRpc(
   minter: MachineTokenMinter,
 ): (call: MintMachineTokenRequest, context: HandlerContext) => Promise<MintMachineTokenResponse> {
   return async (call, context) => {
-    const peer = context.values.get(peerAddressKey);
+    const progress: Progress = {};
     try {
-      const minted = await mintMachineToken(call, minter);
-      minter.log.info({ peer, ...minted.record }, "machine token minted");
-      return answer(minted, minter.serviceVersion);
+      const signed = await mintMachineToken(call, context, minter, progress);
+      minter.metrics.count("tokens_minted_total", { kind: "machine" });
+      return answer(signed, minter.serviceVersion);
     } catch (error) {
       if (!(error instanceof Refusal) || error.errorCode === undefined) throw error;
+      reportRefusal(error, error.errorCode, context, minter, progress);
       const referenceId = context.values.get(referenceIdKey);
       context.responseHeader.set(REFERENCE_HEADER, referenceId);
-      const code = ErrorCode[error.errorCode];
-      minter.log.warn({ peer, referenceId, code, detail: error.detail }, "machine token refused");
       return refusedAnswer(error, error.errorCode, minter.serviceVersion, referenceId);
     }
   };
 }
 
-interface Minted extends SignedMachineToken {
-  readonly record: Record<string, unknown>;
-}
-
-async function mintMachineToken(call: MintMachineTokenRequest, minter: MachineTokenMinter): Promise<Minted> {
+async function mintMachineToken(
+  call: MintMachineTokenRequest,
+  context: HandlerContext,
+  minter: MachineTokenMinter,
+  progress: Progress,
+): Promise<SignedMachineToken> {
   const nowMs = minter.clock();
   const proven = proveRequest(call, nowMs);
   // From here on: the caller holds the certificate's key.
   const trusted = requireTrusted(proven, minter, nowMs);
+  progress.trusted = trusted;
   // From here on: the certificate is trusted.
   const grant = grantMachineToken(trusted);
   const signed = await signMachineToken(grant, minter.serviceAccount, minter.signer, nowMs);
-  const record = {
-    fingerprint: tokenFingerprint(signed.token),
-    machine: grant.fqdn,
-    lifetimeSeconds: grant.lifetimeSeconds,
-    ca: trusted.ca.commonName,
-    serial: proven.certificate.serial.toString(16),
-    keyId: minter.signer.keyId,
+  const minted = { request: proven.request, trusted, grant, signed, configRevision: minter.configRevision() };
+  const facts = callFacts({ values: context.values, headers: context.requestHeader }, minter.serviceVersion);
+  const columns = machineTokenColumns(minted, facts);
+  await minter.recorder.record({ kind: "machine", columns });
+  // From here on: the token is on record, and may leave.
+  minter.log.info({ ...columns, keyId: minter.signer.keyId }, "machine token minted");
+  return signed;
+}
+
+/** Strangers are counted; who came with a trusted certificate gets a record of its own. */
+function reportRefusal(
+  refusal: Refusal,
+  errorCode: ErrorCode,
+  context: HandlerContext,
+  { log, metrics, recorder, serviceVersion }: MachineTokenMinter,
+  { trusted }: Progress,
+): void {
+  const { values, requestHeader: headers } = context;
+  const reason = ErrorCode[errorCode] ?? String(errorCode);
+  const peer = values.get(peerAddressKey);
+  log.warn(
+    { peer, referenceId: values.get(referenceIdKey), code: reason, detail: refusal.detail },
+    "machine token refused",
+  );
+  metrics.count("tokens_refused_total", { method: METHOD, reason });
+  if (!trusted) return recorder.count(METHOD, reason, peer);
+  const machine = {
+    ca_common_name: trusted.ca.commonName,
+    cert_serial_number: trusted.certificate.serial.toString(),
   };
-  return { ...signed, record };
+  recorder.note(refusalEntry({ values, headers, method: METHOD, reason, refusal }, serviceVersion, machine));
 }
 
 /** One public answer for everything that can be wrong with a certificate: it tells strangers nothing about CAs. */

@@ -2,6 +2,7 @@ import { Code, ConnectError, createClient, createRouterTransport } from "@connec
 import { TokenMinter } from "@tokens/api";
 import { describe, expect, it } from "vitest";
 import { REFERENCE_HEADER, refuseCall, Unavailable } from "../errors.js";
+import { reports } from "../../test/reports.js";
 import { answerErrors } from "./answer-errors.js";
 
 type Entry = [level: string, fields: Record<string, unknown>, message: string];
@@ -17,7 +18,7 @@ async function callThatThrows(thrown: unknown): Promise<{ error: ConnectError; e
       void rpc(TokenMinter.method.mintMachineToken, () => {
         throw thrown;
       }),
-    { router: { interceptors: [answerErrors(log)] } },
+    { router: { interceptors: [answerErrors(reports({ log }))] } },
   );
   const error = await createClient(TokenMinter, transport)
     .mintMachineToken({})

@@ -1,9 +1,23 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { anonymousCaller } from "../access/caller.js";
+import type { Recorder } from "../audit/recorder.js";
 import { Refusal, renderError, Unavailable } from "../errors.js";
 import type { Logger } from "../log.js";
+import type { Metrics } from "../metrics.js";
+import { refusalEntry } from "./call-facts.js";
 import { callerKey } from "./caller.js";
 import { peerAddressKey } from "./peer.js";
 import { newReferenceId, referenceIdKey } from "./reference-id.js";
+
+/** Where what went wrong is written down. */
+export interface ErrorReports {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly recorder: Recorder;
+  readonly serviceVersion: string;
+}
+
+type CallRequest = Parameters<ReturnType<Interceptor>>[0];
 
 function describe(error: unknown): Record<string, unknown> {
   if (error instanceof Refusal) return { code: Code[error.code], detail: error.detail, err: error.cause };
@@ -12,11 +26,26 @@ function describe(error: unknown): Record<string, unknown> {
   return { code: Code[Code.Internal], err: error };
 }
 
+/** A refusal of somebody who is known is recorded, one of a stranger is counted. */
+function record(error: unknown, request: CallRequest, { metrics, recorder, serviceVersion }: ErrorReports): void {
+  const { contextValues: values, header: headers } = request;
+  const method = request.method.name;
+  if (!(error instanceof Refusal)) {
+    const code =
+      error instanceof ConnectError ? Code[error.code] : error instanceof Unavailable ? "Unavailable" : "Internal";
+    return metrics.count("tokens_failed_total", { method, code });
+  }
+  const reason = Code[error.code];
+  metrics.count("tokens_refused_total", { method, reason });
+  if (values.get(callerKey) === anonymousCaller) return recorder.count(method, reason, values.get(peerAddressKey));
+  recorder.note(refusalEntry({ values, headers, method, reason, refusal: error }, serviceVersion));
+}
+
 /**
- * Gives each call a reference id, turns what a handler throws into the error that the caller may see, and logs the rest
- * under the same id.
+ * Gives each call a reference id, turns what a handler throws into the error that the caller may see, and writes the rest
+ * down under the same id.
  */
-export function answerErrors(log: Logger): Interceptor {
+export function answerErrors(reports: ErrorReports): Interceptor {
   return (next) => async (request) => {
     const referenceId = newReferenceId();
     request.contextValues.set(referenceIdKey, referenceId);
@@ -25,9 +54,10 @@ export function answerErrors(log: Logger): Interceptor {
     } catch (error) {
       const { identity } = request.contextValues.get(callerKey);
       const peer = request.contextValues.get(peerAddressKey);
-      const fields = { method: request.method.name, peer, caller: identity, referenceId };
+      const fields = { method: request.method.name, peer, caller: identity, referenceId, ...describe(error) };
       const expected = error instanceof Refusal || error instanceof Unavailable || error instanceof ConnectError;
-      log[expected ? "warn" : "error"]({ ...fields, ...describe(error) }, expected ? "call refused" : "call failed");
+      reports.log[expected ? "warn" : "error"](fields, expected ? "call refused" : "call failed");
+      record(error, request, reports);
       throw renderError(error, referenceId);
     }
   };

@@ -3,11 +3,11 @@ import { TokenMinter } from "@tokens/api";
 import { describe, expect, it } from "vitest";
 import type { Caller, IncomingCall } from "../access/caller.js";
 import { refuseCall, Unavailable } from "../errors.js";
+import { reports } from "../../test/reports.js";
 import { answerErrors } from "./answer-errors.js";
 import { authenticateCaller } from "./authenticate-caller.js";
 import { callerKey, clientCertificateKey, repeatedHeadersKey } from "./caller.js";
 
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const alice: Caller = { identity: "user:alice@example.com", peer: "bot:a.b" };
 
 /** A call through the interceptor, and what came of it. */
@@ -19,7 +19,7 @@ function callWith(identify: (call: IncomingCall) => Promise<Caller>, arrive: Int
         served = values.get(callerKey);
         return {};
       }),
-    { router: { interceptors: [answerErrors(silent), arrive, authenticateCaller(identify, () => 7000)] } },
+    { router: { interceptors: [answerErrors(reports()), arrive, authenticateCaller(identify, () => 7000)] } },
   );
   return createClient(TokenMinter, transport)
     .mintMachineToken({}, { headers: { authorization: "Bearer t" } })

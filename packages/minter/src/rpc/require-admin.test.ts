@@ -2,11 +2,10 @@ import { Code, ConnectError, createClient, createRouterTransport, type Intercept
 import { Admin, CertificateAuthorities } from "@tokens/api/admin";
 import { TokenMinter } from "@tokens/api";
 import { describe, expect, it } from "vitest";
+import { reports } from "../../test/reports.js";
 import { answerErrors } from "./answer-errors.js";
 import { listenerKey, type ListenerName } from "./listener.js";
 import { requireAdmin } from "./require-admin.js";
-
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Clients of a server whose calls come in on a listener; undefined where nobody said on which. */
 function clientsOn(listener: ListenerName | undefined) {
@@ -20,7 +19,7 @@ function clientsOn(listener: ListenerName | undefined) {
       router.rpc(CertificateAuthorities.method.listCAs, () => ({ cn: ["a"] }));
       router.rpc(TokenMinter.method.mintMachineToken, () => ({ serviceVersion: "v" }));
     },
-    { router: { interceptors: [answerErrors(silent), arrive, requireAdmin()] } },
+    { router: { interceptors: [answerErrors(reports()), arrive, requireAdmin()] } },
   );
   return {
     admin: createClient(Admin, transport),
