@@ -272,7 +272,7 @@ describe.skipIf(!hasOpenssl)("a fleet with certificates of the openssl command",
     const before = await (await fetch(`${server.url}/auth/api/v1/server/certificates`)).json();
     const token = await mintToken();
     expect((await server.stop()).code).toBe(0);
-    expect(statSync(join(folder, "data/signing-key.pem")).mode & 0o777).toBe(0o600);
+    expect(statSync(join(folder, "data/tokens.db")).mode & 0o777).toBe(0o600);
     server = await startServer(serve);
     minter = createClient(TokenMinter, createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" }));
     const after = await (await fetch(`${server.url}/auth/api/v1/server/certificates`)).json();

@@ -5,11 +5,13 @@ import { fromText } from "@bufbuild/protobuf/txtpb";
 import { type Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { TokenMinter } from "@tokens/api";
 import { Admin, CertificateAuthorities } from "@tokens/api/admin";
-import { createTokenServer, type ListenerName, localSigner, prpcHandler, type TokenServer } from "@tokens/minter";
+import { type ListenerName, localSigner, prpcHandler, startTokenServer, type TokenServer } from "@tokens/minter";
 import { compilePolicy } from "@tokens/minter/policy";
+import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { readVector, vectorPolicy } from "shared-vectors";
 import { tokenServerHandler } from "../src/http-handler.js";
 import { listen, type Listener } from "../src/listener.js";
+import { prometheusMetrics } from "../src/prometheus.js";
 import { type Answer, type Exchange, recordedAnswer } from "./recorded-exchanges.js";
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -19,7 +21,8 @@ export async function openOurServer(clock?: string): Promise<TokenServer> {
   const text = (path: string) => readVector(path).toString("utf8");
   const { policy } = await compilePolicy(vectorPolicy);
   const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
-  return createTokenServer({
+  return startTokenServer({
+    storage: await openSqliteStorage(":memory:"),
     appId: "example-token-server",
     serviceAccount: "minter@tokens.example.com",
     serviceVersion: "example-token-server/1.2.3",
@@ -37,10 +40,8 @@ export async function openOurServer(clock?: string): Promise<TokenServer> {
 
 /** Opens a port of 127.0.0.1 for a server. */
 export function openPort(server: TokenServer, listener: ListenerName): Promise<Listener> {
-  return listen(
-    tokenServerHandler(server, () => true, listener),
-    { host: "127.0.0.1", port: 0 },
-  );
+  const handler = tokenServerHandler({ server, metrics: prometheusMetrics(), isReady: () => true, listener });
+  return listen(handler, { host: "127.0.0.1", port: 0 });
 }
 
 /** A server whose handlers know only one thing at a time: what was answered in a recorded exchange. */

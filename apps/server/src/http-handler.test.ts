@@ -1,31 +1,43 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createTokenServer, openSigningKey } from "@tokens/minter";
+import { type ListenerName, startTokenServer, type Storage, type TokenServer } from "@tokens/minter";
 import { compilePolicy, policyOfFiles } from "@tokens/minter/policy";
+import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tokenServerHandler } from "./http-handler.js";
 import { listen, type Listener } from "./listener.js";
+import { prometheusMetrics } from "./prometheus.js";
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const serviceAccount = "minter@example.com";
-const folder = mkdtempSync(join(tmpdir(), "http-handler-"));
 let isReady = true;
 let listener: Listener;
+let adminListener: Listener;
+let server: TokenServer;
+let storage: Storage;
 
 beforeAll(async () => {
-  const signer = await openSigningKey(join(folder, "key.pem"), serviceAccount, new Date());
+  storage = await openSqliteStorage(":memory:");
   const { policy } = await compilePolicy(policyOfFiles({}));
-  const parts = { appId: "app", serviceAccount, serviceVersion: "v", policy: () => policy, signer, log: silent };
-  const handler = tokenServerHandler(createTokenServer(parts), () => isReady, "public");
-  listener = await listen(handler, { host: "127.0.0.1", port: 0 });
+  server = await startTokenServer({
+    appId: "app",
+    serviceAccount,
+    serviceVersion: "v",
+    policy: () => policy,
+    storage,
+    log: silent,
+  });
+  const handlerOf = (name: ListenerName) =>
+    tokenServerHandler({ server, metrics: prometheusMetrics(), isReady: () => isReady, listener: name });
+  listener = await listen(handlerOf("public"), { host: "127.0.0.1", port: 0 });
+  adminListener = await listen(handlerOf("admin"), { host: "127.0.0.1", port: 0 });
 });
 
 afterAll(async () => {
   await listener.stop(0);
-  rmSync(folder, { recursive: true });
+  await adminListener.stop(0);
+  await server.close();
+  await storage.close();
 });
 
 /** Sends the lines of a request as they are, and returns the whole answer. */
@@ -111,4 +123,12 @@ describe("tokenServerHandler", () => {
     expect(await send("GET /healthz/ HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 404 /);
     expect(await send("GET * HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 404 /);
   });
+});
+
+it("shows its metrics on the admin listener alone", async () => {
+  const get = (port: number) => fetch(`http://127.0.0.1:${port}/metrics`);
+  const page = await get(adminListener.port);
+  expect(page.headers.get("content-type")).toContain("text/plain");
+  expect(await page.text()).toContain("tokens_minted_total");
+  expect((await get(listener.port)).status).toBe(404);
 });

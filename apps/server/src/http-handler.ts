@@ -7,6 +7,7 @@ import {
 } from "@connectrpc/connect-node";
 import { listenerKey, type ListenerName, peerAddressKey, PRPC_PREFIX, type TokenServer } from "@tokens/minter";
 import type { Handler } from "./listener.js";
+import type { PrometheusMetrics } from "./prometheus.js";
 
 type NodeHandler = NonNullable<Parameters<typeof connectNodeAdapter>[0]["fallback"]>;
 type Request = Parameters<NodeHandler>[0];
@@ -23,14 +24,26 @@ interface Page {
 
 const text = (status: number, body: string): Page => ({ status, type: "text/plain; charset=utf-8", body: `${body}\n` });
 
-/** Answers everything on a port: RPCs in all protocols, the public documents, and the health pages. */
-export function tokenServerHandler(server: TokenServer, isReady: () => boolean, listener: ListenerName): Handler {
-  const pages = new Map<string, () => Page>([
+/** What a port serves. */
+export interface PortParts {
+  readonly server: TokenServer;
+  readonly metrics: Pick<PrometheusMetrics, "render" | "contentType">;
+  readonly isReady: () => boolean;
+  readonly listener: ListenerName;
+}
+
+/** Answers everything on a port: RPCs in all protocols, the public documents, health and metrics. */
+export function tokenServerHandler({ server, metrics, isReady, listener }: PortParts): Handler {
+  const pages = new Map<string, () => Page | Promise<Page>>([
     ["/healthz", () => text(200, "OK")],
     ["/readyz", () => (isReady() ? text(200, "OK") : text(503, "not ready"))],
   ]);
   for (const [path, render] of server.documents) {
     pages.set(path, () => ({ status: 200, type: "application/json", body: render() }));
+  }
+  // How busy a server is, and with whom, is nobody's business but its operators'.
+  if (listener === "admin") {
+    pages.set("/metrics", async () => ({ status: 200, type: metrics.contentType, body: await metrics.render() }));
   }
   const contextValues = (request: Request) =>
     createContextValues()
@@ -45,7 +58,7 @@ export function tokenServerHandler(server: TokenServer, isReady: () => boolean, 
   return (request, response) => {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const page = pages.get(path);
-    if (page) return answerPage(page, request, response);
+    if (page) return void answerPage(page, request, response);
     // Connect makes a URL of the host and the path before anything else, and throws when they are none.
     if (!hasUrl(request)) return answer(response, text(400, "the host or the path is malformed"));
     if (path.startsWith(PRPC_PREFIX)) return void answerPrpc(server, request, response, contextValues(request));
@@ -68,9 +81,9 @@ function hasUrl(request: Request): boolean {
   return authority !== undefined && URL.canParse(request.url ?? "", `http://${authority}`);
 }
 
-function answerPage(page: () => Page, request: Request, response: Response): void {
+async function answerPage(page: () => Page | Promise<Page>, request: Request, response: Response): Promise<void> {
   const readable = request.method === "GET" || request.method === "HEAD";
-  if (readable) answer(response, page(), request.method);
+  if (readable) answer(response, await page(), request.method);
   else answer(response, { ...text(405, "method not allowed"), allow: "GET, HEAD" });
 }
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addAudit } from "./commands/audit.js";
 import { addCheckToken } from "./commands/check-token.js";
 import { addPolicy } from "./commands/policy.js";
 import { addServe } from "./commands/serve.js";
@@ -6,7 +7,7 @@ import { EXIT, UsageError } from "./exit-code.js";
 import { packageVersion } from "./version.js";
 
 /** The subcommands. Each file declares one and loads what it runs only when it runs. */
-const commands = [addServe, addCheckToken, addPolicy];
+const commands = [addServe, addCheckToken, addPolicy, addAudit];
 
 /** Runs the command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -23,8 +24,22 @@ function report(error: unknown): number {
     console.error(`tokens: ${error.message}`);
     return EXIT.usage;
   }
+  if (error instanceof Error && error.name === "ConnectError") return reportCall(error as Error & { code: number });
+  if (error instanceof Error && "detail" in error) {
+    console.error(`tokens: ${error.message}: ${String(error.detail)}`);
+    return EXIT.unknown;
+  }
   console.error(error);
   return EXIT.unknown;
+}
+
+/** gRPC's codes for a server that cannot be reached or cannot tell: cancelled, unknown, deadline, internal, unavailable. */
+const CANNOT_TELL = [1, 2, 4, 13, 14];
+
+/** A call that failed: the server said no, or cannot tell now. */
+function reportCall({ code, message }: { code: number; message: string }): number {
+  console.error(`tokens: ${message}`);
+  return CANNOT_TELL.includes(code) ? EXIT.unknown : EXIT.no;
 }
 
 function program(): Command {

@@ -1,14 +1,24 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { createTokenServer, type ListenerName, openSigningKey, SigningKeyError } from "@tokens/minter";
+import {
+  type AuditSettings,
+  type ListenerName,
+  SigningKeyError,
+  startTokenServer,
+  type Storage,
+  type TokenServer,
+} from "@tokens/minter";
 import { compilePolicy, describeProblem, PolicyError, policyFolder } from "@tokens/minter/policy";
 import { type Logger, pino } from "pino";
-import { addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
+import { type Address, addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
 import { listenForAdministrators } from "./admin-listener.js";
+import { parseDuration } from "./duration.js";
 import { UsageError } from "./exit-code.js";
 import { tokenServerHandler } from "./http-handler.js";
-import { listen, type TlsFiles } from "./listener.js";
+import { type Handler, listen, type TlsFiles } from "./listener.js";
+import { makeDataFolder, openStorage } from "./open-storage.js";
+import { prometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
 import type { Settings } from "./settings.js";
 import { packageVersion } from "./version.js";
 
@@ -24,25 +34,44 @@ export async function serve(settings: Settings): Promise<void> {
   const tls = readTlsFiles(settings);
   const stopSignal = nextStopSignal();
 
-  const server = await openTokenServer(settings, log);
+  const open = await openTokenServer(settings, log);
   let ready = true;
-  const handlerFor = (name: ListenerName) => tokenServerHandler(server, () => ready, name);
-  const adminListener = await listenForAdministrators(handlerFor("admin"), adminAddress);
-  const listener = await listen(handlerFor("public"), address, tls).catch(async (error: unknown) => {
-    await adminListener.stop(0);
+  const handlerFor = (name: ListenerName) =>
+    tokenServerHandler({ server: open.server, metrics: open.metrics, isReady: () => ready, listener: name });
+  const listeners = await openListeners(handlerFor, { address, adminAddress, tls }).catch(async (error: unknown) => {
+    await open.close();
     throw error;
   });
 
-  const url = addressUrl(tls ? "https" : "http", { ...address, port: listener.port });
-  const adminUrl = "path" in adminAddress ? admin : addressUrl("http", { ...adminAddress, port: adminListener.port });
+  const url = addressUrl(tls ? "https" : "http", { ...address, port: listeners.port });
+  const adminUrl = "path" in adminAddress ? admin : addressUrl("http", { ...adminAddress, port: listeners.adminPort });
   process.stdout.write(`${JSON.stringify({ event: "listening", url, admin: adminUrl })}\n`);
   log.info({ url, admin: adminUrl }, "listening");
 
   const signal = await stopSignal;
   ready = false;
   log.info({ signal }, "stopping");
-  await Promise.all([listener.stop(STOP_GRACE_MS), adminListener.stop(STOP_GRACE_MS)]);
+  await listeners.stop(STOP_GRACE_MS);
+  await open.close();
   log.info({}, "stopped");
+}
+
+interface Addresses {
+  readonly address: { host: string; port: number };
+  readonly adminAddress: Address;
+  readonly tls: TlsFiles | undefined;
+}
+
+/** Opens both ports, or none. */
+async function openListeners(handlerFor: (name: ListenerName) => Handler, { address, adminAddress, tls }: Addresses) {
+  const adminListener = await listenForAdministrators(handlerFor("admin"), adminAddress);
+  const listener = await listen(handlerFor("public"), address, tls).catch(async (error: unknown) => {
+    await adminListener.stop(0);
+    throw error;
+  });
+  const both = [listener, adminListener];
+  const stop = async (graceMs: number) => void (await Promise.all(both.map((each) => each.stop(graceMs))));
+  return { port: listener.port, adminPort: adminListener.port, stop };
 }
 
 /** Listens for signals from the start, so that one that arrives early is not lost. */
@@ -52,20 +81,47 @@ function nextStopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function openTokenServer(settings: Settings, log: Logger) {
-  const appId = settings["app-id"];
-  const serviceAccount = settings["service-account"];
+interface OpenTokenServer {
+  readonly server: TokenServer;
+  readonly metrics: PrometheusMetrics;
+  close(): Promise<void>;
+}
+
+async function openTokenServer(settings: Settings, log: Logger): Promise<OpenTokenServer> {
   const { policy, warnings } = await asUsage(policyFolder(settings.config).then(compilePolicy));
   for (const warning of warnings) log.warn({}, describeProblem(warning));
   if (policy.cas.size === 0)
     log.warn({ config: settings.config }, "the policy names no CA: no machine will get a token");
-  const signer = await asUsage(openSigningKey(join(settings.data, "signing-key.pem"), serviceAccount, new Date()));
-  log.info(
-    { keyId: signer.keyId, revision: policy.revision, cas: [...policy.cas.keys()] },
-    "policy and signing key read",
-  );
-  const serviceVersion = settings["service-version"] ?? `${appId}/${packageVersion()}`;
-  return createTokenServer({ appId, serviceAccount, serviceVersion, policy: () => policy, signer, log });
+  const audit = auditSettings(settings);
+  await makeDataFolder(settings.data);
+  const storage = await openStorage(settings.storage, settings.data);
+  const metrics = prometheusMetrics();
+  const appId = settings["app-id"];
+  const identity = {
+    appId,
+    serviceAccount: settings["service-account"],
+    serviceVersion: settings["service-version"] ?? `${appId}/${packageVersion()}`,
+  };
+  const starting = startTokenServer({ ...identity, policy: () => policy, storage, audit, log, metrics });
+  const server = await asUsage(starting).catch(async (error: unknown) => {
+    await storage.close();
+    throw error;
+  });
+  log.info({ revision: policy.revision, cas: [...policy.cas.keys()] }, "policy and signing keys read");
+  return { server, metrics, close: () => closeAll(server, storage) };
+}
+
+async function closeAll(server: TokenServer, storage: Storage): Promise<void> {
+  await server.close();
+  await storage.close();
+}
+
+function auditSettings(settings: Settings): AuditSettings {
+  const age = (name: "audit-retention" | "audit-retention-machines") => parseDuration(settings[name], name);
+  return {
+    mode: settings.audit,
+    ages: { decisions: age("audit-retention"), machines: age("audit-retention-machines") },
+  };
 }
 
 /** What is wrong with files that the operator gave is said as plainly as what is wrong with flags. */

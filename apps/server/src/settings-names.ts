@@ -7,6 +7,10 @@ export type SettingName =
   | "app-id"
   | "service-account"
   | "service-version"
+  | "storage"
+  | "audit"
+  | "audit-retention"
+  | "audit-retention-machines"
   | "tls-cert"
   | "tls-key";
 
@@ -22,6 +26,13 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "app-id": ["ID", "whose configuration this is (default tokens)"],
   "service-account": ["EMAIL", "who the tokens say issued them (default tokens@localhost)"],
   "service-version": ["TEXT", "what responses call the version (default ID/VERSION)"],
+  storage: ["FILE|URL", "a SQLite file (default DATA/tokens.db), or postgres://… for several servers together"],
+  audit: [
+    "MODE",
+    "required (default): no token leaves before its record is committed; best-effort: it leaves, losses are counted",
+  ],
+  "audit-retention": ["DURATION", "how long records of decisions are kept (default 8760h)"],
+  "audit-retention-machines": ["DURATION", "how long records of machine tokens and refusals are kept (default 2160h)"],
   "tls-cert": ["FILE", "certificate chain in PEM; serves TLS"],
   "tls-key": ["FILE", "private key of --tls-cert in PEM"],
 };

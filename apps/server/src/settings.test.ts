@@ -25,6 +25,9 @@ describe("readSettings", () => {
       listen: "127.0.0.1:8080",
       "app-id": "tokens",
       "service-account": "tokens@localhost",
+      audit: "required",
+      "audit-retention": "8760h",
+      "audit-retention-machines": "2160h",
     });
   });
 
@@ -38,7 +41,11 @@ describe("readSettings", () => {
   });
 
   it("has an environment variable and a file key for every setting", () => {
-    const values: Partial<Record<SettingName, string>> = { "service-account": "a@b.c", "app-id": "app" };
+    const values: Partial<Record<SettingName, string>> = {
+      "service-account": "a@b.c",
+      "app-id": "app",
+      audit: "best-effort",
+    };
     for (const name of Object.keys(SETTINGS) as SettingName[]) {
       const rest = Object.fromEntries(
         Object.keys(SETTINGS).map((other) => [other, values[other as SettingName] ?? "x"]),

@@ -22,6 +22,10 @@ const schema = z
       .regex(/^[0-9a-zA-Z_.+%-]+@[0-9a-zA-Z_.-]+$/, "must be an e-mail address")
       .default("tokens@localhost"),
     "service-version": z.string().min(1).optional(),
+    storage: path.optional(),
+    audit: z.enum(["required", "best-effort"]).default("required"),
+    "audit-retention": z.string().default("8760h"),
+    "audit-retention-machines": z.string().default("2160h"),
     "tls-cert": path.optional(),
     "tls-key": path.optional(),
   })

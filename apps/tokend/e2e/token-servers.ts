@@ -9,8 +9,9 @@ import {
 } from "@connectrpc/connect-node";
 import { createContextValues } from "@connectrpc/connect";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
-import { createTokenServer, localSigner, PRPC_PREFIX, type TokenServer } from "@tokens/minter";
+import { localSigner, PRPC_PREFIX, startTokenServer, type TokenServer } from "@tokens/minter";
 import { compilePolicy } from "@tokens/minter/policy";
+import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { readVector, vectorPolicy } from "shared-vectors";
 
 /** A server on a free loopback port. */
@@ -45,7 +46,8 @@ export async function recordedServer(): Promise<RequestListener> {
   const { policy } = await compilePolicy(vectorPolicy);
   const certificate = text("pki/signing.cert.pem");
   const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
-  const server = createTokenServer({
+  const server = await startTokenServer({
+    storage: await openSqliteStorage(":memory:"),
     appId: "example-token-server",
     serviceAccount: "minter@tokens.example.com",
     serviceVersion: "example-token-server/1.2.3",

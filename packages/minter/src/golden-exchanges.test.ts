@@ -13,8 +13,9 @@ import {
 import { parseCertificatePem } from "@tokens/pki";
 import { GoldenFolder } from "golden-files";
 import { describe, expect, it } from "vitest";
-import { createTokenServer, localSigner } from "./index.js";
+import { localSigner, startTokenServer } from "./index.js";
 import { compilePolicy, policyOfFiles } from "./policy.js";
+import { openSqliteStorage } from "./storage/sqlite.js";
 
 const folder = new GoldenFolder(new URL("../testdata/golden/", import.meta.url));
 const keyFile = (name: string) => readFileSync(new URL(`../testdata/keys/${name}.pem`, import.meta.url), "utf8");
@@ -34,7 +35,8 @@ async function openServer() {
       "ca.pem": keyFile("ca"),
     }),
   );
-  return createTokenServer({
+  return startTokenServer({
+    storage: await openSqliteStorage(":memory:"),
     appId: "golden",
     serviceAccount: "tokens@golden.example.com",
     serviceVersion: "golden/1",

@@ -11,7 +11,7 @@ export { localSigner } from "./keys/local-signer.js";
 export { SigningKeyError } from "./keys/open-signing-key.js";
 export type { Signer } from "./keys/signer.js";
 export type { Logger } from "./log.js";
-export { type MetricDefinition, METRICS, type Metrics } from "./metrics.js";
+export { COUNTERS, GAUGES, HISTOGRAMS, type MetricDefinition, type Metrics } from "./metrics.js";
 export type { Policy } from "./policies/compile-policy.js";
 export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";

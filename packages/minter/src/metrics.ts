@@ -1,38 +1,57 @@
-/** What is measured, by name. Seconds and counts, as Prometheus wants them. */
-export const METRICS = {
-  tokens_minted_total: { type: "counter", help: "Tokens handed out.", labels: ["kind"] },
-  tokens_refused_total: { type: "counter", help: "Calls refused.", labels: ["method", "reason"] },
-  tokens_failed_total: { type: "counter", help: "Calls that failed: bugs and outages.", labels: ["method", "code"] },
-  tokens_audit_records_total: { type: "counter", help: "Audit records committed.", labels: ["kind"] },
-  tokens_audit_lost_total: { type: "counter", help: "Audit records that were given up.", labels: ["kind"] },
-  tokens_audit_failed_commits_total: { type: "counter", help: "Commits of audit records that failed.", labels: [] },
-  tokens_audit_commit_seconds: { type: "histogram", help: "Time of a commit of audit records.", labels: [] },
-  tokens_audit_commit_records: { type: "histogram", help: "Audit records in one commit.", labels: [] },
-  tokens_audit_waiting: { type: "gauge", help: "Audit records that wait for their commit.", labels: [] },
-  tokens_audit_checkpoint_seconds: { type: "gauge", help: "Unix time of the last checkpoint made here.", labels: [] },
-  tokens_audit_removed_total: { type: "counter", help: "Audit records removed by age.", labels: [] },
-  tokens_lease_held: { type: "gauge", help: "1 where this server holds the lease of a job.", labels: ["job"] },
-  tokens_job_runs_total: { type: "counter", help: "Runs of periodic jobs here.", labels: ["job", "outcome"] },
-} as const satisfies Record<string, MetricDefinition>;
+/** What is counted. */
+export type CounterName =
+  | "tokens_minted_total"
+  | "tokens_refused_total"
+  | "tokens_failed_total"
+  | "tokens_audit_records_total"
+  | "tokens_audit_lost_total"
+  | "tokens_audit_failed_commits_total"
+  | "tokens_audit_removed_total"
+  | "tokens_job_runs_total";
 
-/** A metric: what kind it is, what it says, and what its values are told apart by. */
+/** What goes up and down. */
+export type GaugeName = "tokens_audit_waiting" | "tokens_audit_checkpoint_seconds" | "tokens_lease_held";
+
+/** What has a distribution. */
+export type HistogramName = "tokens_audit_commit_seconds" | "tokens_audit_commit_records";
+
+/** What a metric says, and what its values are told apart by. Times are in seconds, as Prometheus wants them. */
 export interface MetricDefinition {
-  readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
   readonly labels: readonly string[];
 }
 
-type Names<Type extends MetricDefinition["type"]> = {
-  [Name in keyof typeof METRICS]: (typeof METRICS)[Name]["type"] extends Type ? Name : never;
-}[keyof typeof METRICS];
+const metric = (help: string, ...labels: string[]): MetricDefinition => ({ help, labels });
+
+export const COUNTERS: Readonly<Record<CounterName, MetricDefinition>> = {
+  tokens_minted_total: metric("Tokens handed out.", "kind"),
+  tokens_refused_total: metric("Calls refused.", "method", "reason"),
+  tokens_failed_total: metric("Calls that failed: bugs and outages.", "method", "code"),
+  tokens_audit_records_total: metric("Audit records committed.", "kind"),
+  tokens_audit_lost_total: metric("Audit records that were given up.", "kind"),
+  tokens_audit_failed_commits_total: metric("Commits of audit records that failed."),
+  tokens_audit_removed_total: metric("Audit records removed by age."),
+  tokens_job_runs_total: metric("Runs of periodic jobs here.", "job", "outcome"),
+};
+
+export const GAUGES: Readonly<Record<GaugeName, MetricDefinition>> = {
+  tokens_audit_waiting: metric("Audit records that wait for their commit."),
+  tokens_audit_checkpoint_seconds: metric("Unix time of the last checkpoint made here."),
+  tokens_lease_held: metric("1 where this server holds the lease of a job.", "job"),
+};
+
+export const HISTOGRAMS: Readonly<Record<HistogramName, MetricDefinition>> = {
+  tokens_audit_commit_seconds: metric("Time of a commit of audit records."),
+  tokens_audit_commit_records: metric("Audit records in one commit."),
+};
 
 type Labels = Readonly<Record<string, string>>;
 
 /** Where measurements go. */
 export interface Metrics {
-  count(name: Names<"counter">, labels?: Labels, by?: number): void;
-  set(name: Names<"gauge">, value: number, labels?: Labels): void;
-  observe(name: Names<"histogram">, value: number): void;
+  count(name: CounterName, labels?: Labels, by?: number): void;
+  set(name: GaugeName, value: number, labels?: Labels): void;
+  observe(name: HistogramName, value: number): void;
 }
 
 /** Measures nothing. */

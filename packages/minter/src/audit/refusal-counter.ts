@@ -1,4 +1,3 @@
-import { isIPv6 } from "node:net";
 import type { AuditEntry } from "./audit-log.js";
 
 /** Most rows of one summary; what does not fit is counted together. */
@@ -35,7 +34,7 @@ export class RefusalCounter {
 /** The network of an address: the first 24 bits of IPv4, 48 of IPv6. */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
-  if (isIPv6(plain)) return `${expanded(plain).slice(0, 3).join(":")}::/48`;
+  if (plain.includes(":")) return `${expanded(plain).slice(0, 3).join(":")}::/48`;
   const octets = /^(\d+\.\d+\.\d+)\.\d+$/.exec(plain);
   return octets ? `${octets[1]}.0/24` : "local";
 }

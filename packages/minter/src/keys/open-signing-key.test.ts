@@ -8,7 +8,11 @@ const NOW = Date.parse("2026-06-01T12:00:00Z");
 
 async function withKeys(run: (keys: Awaited<ReturnType<typeof openSqliteStorage>>["keys"]) => Promise<void>) {
   const storage = await openSqliteStorage(":memory:");
-  await run(storage.keys).finally(() => storage.close());
+  try {
+    await run(storage.keys);
+  } finally {
+    await storage.close();
+  }
 }
 
 describe("openSigningKey", () => {

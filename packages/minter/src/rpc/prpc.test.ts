@@ -11,6 +11,7 @@ import { createAsyncIterable, type UniversalServerResponse } from "@connectrpc/c
 import { MintMachineTokenRequestSchema, MintMachineTokenResponseSchema, TokenMinter } from "@tokens/api";
 import { describe, expect, it } from "vitest";
 import { REFERENCE_HEADER } from "../errors.js";
+import { reports } from "../../test/reports.js";
 import { answerErrors } from "./answer-errors.js";
 import { peerAddressKey } from "./peer.js";
 import { prpcHandler } from "./prpc.js";
@@ -181,7 +182,7 @@ describe("a refusal in pRPC", () => {
   it("keeps the reference id that the interceptors gave it, and is logged once", async () => {
     const entries: Entry[] = [];
     const note = (fields: Record<string, unknown>, message: string) => void entries.push(["warn", fields, message]);
-    const interceptors = [answerErrors({ info: note, warn: note, error: note })];
+    const interceptors = [answerErrors(reports({ log: { info: note, warn: note, error: note } }))];
     const served = serve(
       () => {
         throw new ConnectError("no such CA", Code.NotFound);
