@@ -39,6 +39,24 @@ export interface CertificateTrust extends IssuerPool {
  * whether all of the path is fit for its purpose. Throws a CertificateError.
  */
 export function checkCertificate(leaf: Certificate, trust: CertificateTrust, nowSeconds: number): CheckedCertificate {
+  return checkPath(leaf, trust, nowSeconds, CERTIFICATE_CHECKS);
+}
+
+/** What only a machine's certificate must keep. */
+const MACHINE_CHECKS: readonly CertificateCheckName[] = ["leaf_is_ca", "key_usage", "extended_key_usage"];
+const OTHER_CHECKS = CERTIFICATE_CHECKS.filter((name) => !MACHINE_CHECKS.includes(name));
+
+/** Checks a certificate whose key signs revocation lists (RFC 5280 §6.3.3 (f)). Throws a CertificateError. */
+export function checkListSigner(signer: Certificate, trust: CertificateTrust, nowSeconds: number): CheckedCertificate {
+  return checkPath(signer, trust, nowSeconds, OTHER_CHECKS);
+}
+
+function checkPath(
+  leaf: Certificate,
+  trust: CertificateTrust,
+  nowSeconds: number,
+  checks: readonly CertificateCheckName[],
+): CheckedCertificate {
   requireValid(leaf, nowSeconds);
   if (isEmptyName(leaf.issuer)) throw new CertificateError("UNKNOWN_CA", "the certificate names no issuer");
   return searchPath(leaf, trust, {
@@ -46,7 +64,8 @@ export function checkCertificate(leaf: Certificate, trust: CertificateTrust, now
     path: (path) => {
       // From here on: the CAs made these certificates.
       requireNotRevoked(path, trust.revocation);
-      return { path, reports: applyPolicy(path, trust, nowSeconds) };
+      const asked = checks.filter((name) => name !== "crl_issuer" || trust.revocation);
+      return { path, reports: asked.flatMap((name) => applyCheck(name, path, trust.policy, nowSeconds) ?? []) };
     },
   });
 }
@@ -75,11 +94,6 @@ function requireNotRevoked(path: CertificatePath, revocation: RevocationCheck | 
   if (!revocation || !next) return;
   revocation([first, ...issuers]);
   requireNotRevoked([next, ...rest], revocation);
-}
-
-function applyPolicy(path: CertificatePath, trust: CertificateTrust, nowSeconds: number): CheckReport[] {
-  const asked = CERTIFICATE_CHECKS.filter((name) => name !== "crl_issuer" || trust.revocation);
-  return asked.flatMap((name) => applyCheck(name, path, trust.policy, nowSeconds) ?? []);
 }
 
 function applyCheck(

@@ -56,6 +56,11 @@ export class DerReader {
     return this.#position === this.#bytes.length;
   }
 
+  /** How many bytes are still to be read. */
+  get left(): number {
+    return this.#bytes.length - this.#position;
+  }
+
   /** The tag of the next element, or undefined at the end. */
   get nextTag(): number | undefined {
     return this.#bytes[this.#position];

@@ -43,3 +43,33 @@ export class CertificateError extends Error {
     this.policy = policy;
   }
 }
+
+/** Why a revocation list is not taken. PROFILE: it breaks one of the checks of {@link CrlCheckName}. */
+export type CrlErrorCode = "BAD_SIGNATURE" | "NOT_YET_VALID" | "EXPIRED" | "PROFILE";
+
+/** The checks of a revocation list that LUCI's token server does not make, by name. */
+export type CrlCheckName =
+  | "issuer_name"
+  | "ca_key"
+  | "key_usage"
+  | "signature_algorithm"
+  | "critical_extension"
+  | "delta"
+  | "partitioned"
+  | "indirect"
+  | "future_date"
+  | "max_age";
+
+/** A revocation list that is not taken. */
+export class CrlError extends Error {
+  override name = "CrlError";
+  readonly code: CrlErrorCode;
+  /** The check that failed, if LUCI's server does not make it. */
+  readonly policy: CrlCheckName | undefined;
+
+  constructor(code: CrlErrorCode, message: string, policy?: CrlCheckName) {
+    super(message);
+    this.code = code;
+    this.policy = policy;
+  }
+}

@@ -1,5 +1,6 @@
-import { type DerReader, readBoolean, readOid, TAG } from "./der.js";
+import { type DerReader, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
+import { readExtension } from "./extension.js";
 import { type GeneralName, readGeneralNames } from "./general-name.js";
 import { type KeyExtensions, readBasicConstraints, readExtendedKeyUsage, readKeyUsage } from "./key-extensions.js";
 import { type NameConstraints, readNameConstraints } from "./name-constraints.js";
@@ -96,16 +97,6 @@ export function readExtensions(list: DerReader | undefined): CertificateExtensio
     } else if (isCritical) unknownCritical.push(oid);
   }
   return { ...said, present, critical, unknownCritical };
-}
-
-function readExtension(list: DerReader): { oid: string; isCritical: boolean; value: DerReader } {
-  const extension = list.enter(TAG.sequence, "extension");
-  const oid = readOid(extension.read(TAG.oid, "extension").content, "extension");
-  const critical = extension.optional(TAG.boolean, "extension");
-  const isCritical = critical !== undefined && readBoolean(critical.content, "extension");
-  const value = list.within(extension.read(TAG.octetString, "extension").content);
-  extension.end("extension");
-  return { oid, isCritical, value };
 }
 
 function reader(oid: string, isCritical: boolean): ((value: DerReader) => object) | undefined {

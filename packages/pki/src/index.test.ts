@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import * as crl from "./crl.js";
 import * as pki from "./index.js";
 import * as x509 from "./x509.js";
 
@@ -14,7 +15,19 @@ it("exports these names and no others", () => {
     "parseCertificate",
     "parseCertificatePem",
     "publicKeyOf",
+    "readPemBlocks",
     "whyKeyMayNotSign",
+  ]);
+  expect(Object.keys(crl).toSorted()).toEqual([
+    "CrlError",
+    "MAX_CRL_BYTES",
+    "SerialIndex",
+    "checkCrl",
+    "crlInForceUntil",
+    "decodeCrl",
+    "indexEntries",
+    "parseCrl",
+    "revocationByLists",
   ]);
   expect(Object.keys(x509).toSorted()).toEqual([
     "createCertificateAuthority",

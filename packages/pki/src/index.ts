@@ -8,7 +8,7 @@ export {
   type CheckState,
   type RevocationCheck,
 } from "./check-certificate.js";
-export type { DistinguishedName, NameAttribute } from "./distinguished-name.js";
+export type { DistinguishedName } from "./distinguished-name.js";
 export {
   CERTIFICATE_CHECKS,
   type CertificateCheckName,
@@ -16,11 +16,7 @@ export {
   type CertificateErrorCode,
   MalformedInput,
 } from "./errors.js";
-export type { CertificateExtensions } from "./extensions.js";
-export type { GeneralName } from "./general-name.js";
 export { generateRsaKey, keyId } from "./key-pair.js";
-export type { KeyUsage } from "./key-extensions.js";
-export type { NameConstraints } from "./name-constraints.js";
 export type { CertificatePath } from "./path-search.js";
+export { type PemBlock, readPemBlocks } from "./pem.js";
 export { publicKeyOf, type SubjectPublicKey, whyKeyMayNotSign } from "./public-key.js";
-export type { SignatureAlgorithm } from "./signature.js";

@@ -102,7 +102,7 @@ function whyTooLong(path: CertificatePath): string | undefined {
 /** RFC 5280 §6.1.3 (b), (c): each CA's constraints hold for all below, but for what it issued to itself on the way. */
 function whyNamesBroken(path: CertificatePath): string | undefined {
   const [leaf] = path;
-  if (leaf.nameConstraints) return "the certificate has name constraints, but is not one of a CA";
+  if (leaf.nameConstraints && !leaf.isCa) return "the certificate has name constraints, but is not one of a CA";
   for (const [index, { nameConstraints }] of path.entries()) {
     if (!nameConstraints) continue;
     const below = path.slice(0, index).filter((certificate) => certificate === leaf || !isSelfIssued(certificate));
