@@ -80,7 +80,7 @@ export const KEEP_FLAGS: FlagDefinitions = {
 };
 
 /** LUCI's flags for its monitoring. */
-const MONITORING_FLAGS: FlagDefinitions = {
+export const MONITORING_FLAGS: FlagDefinitions = {
   "ts-mon-endpoint": flag("string", "", "file://PATH: where to write metrics after the run; none: nowhere"),
   "ts-mon-config-file": ignored("string", "/etc/chrome-infra/ts-mon.json"),
   "ts-mon-credentials": ignored("string"),

@@ -1,27 +1,58 @@
+import type { ParsedFlags } from "./flag-parser.js";
 import { oneShotUsage, parseOneShotFlags } from "./flags.js";
+import { interruption } from "./interruption.js";
 import { RunLog } from "./log.js";
 import { runOnce } from "./one-shot.js";
-import { interruption } from "./interruption.js";
 
-async function main([first = "", ...rest]: readonly string[]): Promise<number> {
-  const parsed = parseOneShotFlags([first, ...rest]);
-  if (parsed.kind === "help") {
-    process.stderr.write(oneShotUsage());
-    return 0;
+const out = (text: string) => void process.stdout.write(text);
+const complain = (message: string) => void process.stderr.write(`${message}\n`);
+
+/** A subcommand is one only as the very first argument; anything else is LUCI's command line. */
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  // Each loads what it alone needs, so that a run of LUCI's kind starts fast.
+  switch (command) {
+    case "run": {
+      const [{ parseDaemonFlags, daemonUsage }, { runDaemon }] = await Promise.all([
+        import("./daemon-flags.js"),
+        import("./daemon.js"),
+      ]);
+      return carryOut(parseDaemonFlags(rest), daemonUsage, runDaemon);
+    }
+    case "doctor": {
+      const [{ parseDoctorFlags, doctorUsage }, { runDoctor }] = await Promise.all([
+        import("./doctor/doctor-flags.js"),
+        import("./doctor/doctor.js"),
+      ]);
+      return carryOut(parseDoctorFlags(rest), doctorUsage, (flags) => runDoctor(flags, out));
+    }
+    case "print": {
+      const { parsePrintFlags, printUsage, printToken } = await import("./print-token.js");
+      return carryOut(parsePrintFlags(rest), printUsage, (flags) => printToken(flags, { out, complain }, Date.now()));
+    }
+    default:
+      return carryOut(parseOneShotFlags(args), oneShotUsage, async (flags) => {
+        const log = new RunLog((line) => process.stderr.write(line), process.pid, Date.now);
+        const { isGood } = await runOnce(flags, { log, signal: interruption(log), clock: Date.now });
+        return isGood ? 0 : 1;
+      });
   }
-  if (parsed.kind === "wrong") {
-    process.stderr.write(`${parsed.message}\n${oneShotUsage()}`);
-    return 2;
-  }
-  const log = new RunLog((line) => process.stderr.write(line), process.pid, Date.now);
-  const { isGood } = await runOnce(parsed.flags, { log, signal: interruption(log), clock: Date.now });
-  return isGood ? 0 : 1;
+}
+
+async function carryOut<T>(
+  parsed: ParsedFlags<T>,
+  usage: () => string,
+  run: (flags: T) => Promise<number>,
+): Promise<number> {
+  if (parsed.kind === "run") return run(parsed.flags);
+  process.stderr.write(parsed.kind === "wrong" ? `${parsed.message}\n${usage()}` : usage());
+  return parsed.kind === "wrong" ? 2 : 0;
 }
 
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
     process.exit(1);
   },
 );

@@ -9,6 +9,8 @@ export interface MintErrorDetails {
   readonly errorCode?: string;
   /** The version that the refusing server said it has. */
   readonly serviceVersion?: string;
+  /** Names the refusal in the server's log. */
+  readonly referenceId?: string;
   readonly cause?: unknown;
 }
 
@@ -22,6 +24,7 @@ export class MintError extends Error {
   readonly grpcCode: number | undefined;
   readonly errorCode: string | undefined;
   readonly serviceVersion: string | undefined;
+  readonly referenceId: string | undefined;
 
   constructor(code: MintErrorCode, message: string, details: MintErrorDetails = {}) {
     super(message, { cause: details.cause });
@@ -29,6 +32,7 @@ export class MintError extends Error {
     this.grpcCode = details.grpcCode;
     this.errorCode = details.errorCode;
     this.serviceVersion = details.serviceVersion;
+    this.referenceId = details.referenceId;
   }
 }
 

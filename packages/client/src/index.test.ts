@@ -22,6 +22,7 @@ it("exports these names and no others", () => {
   expect(names(machineToken)).toEqual([
     "MachineKeyError",
     "MintError",
+    "beginRequest",
     "loadMachineKey",
     "mintMachineToken",
     "proxyFor",

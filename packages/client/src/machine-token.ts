@@ -9,7 +9,7 @@ export { MachineKeyError, MintError, type MintErrorCode, type MintErrorDetails }
 export { loadMachineKey, type MachineKey } from "./machine-key.js";
 export { type Environment, proxyFor } from "./proxy.js";
 export type { MintedMachineToken } from "./mint-response.js";
-export type { Connection } from "./post-connection.js";
+export { beginRequest, type Connection, type OutgoingCall } from "./post-connection.js";
 export type { UnaryProtocol } from "./post-unary.js";
 export type { RetryBudget } from "./retry.js";
 

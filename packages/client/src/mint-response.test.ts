@@ -48,6 +48,12 @@ describe("readMintResponse", () => {
     expect(error.message).toBe(`token server error ${name} - why`);
   });
 
+  it("keeps the name of the refusal in the server's log", () => {
+    const error = errorOf(bytesOf({ errorCode: 5, errorMessage: "why", referenceId: "0123456789abcdef" }));
+    expect(error.referenceId).toBe("0123456789abcdef");
+    expect(error.message).toBe("token server error BAD_SIGNATURE - why (reference 0123456789abcdef)");
+  });
+
   it("has words for a refusal without any", () => {
     expect(errorOf(bytesOf({ errorCode: 5 })).message).toBe(
       "token server error BAD_SIGNATURE - no detailed error message",

@@ -27,6 +27,7 @@ const ERROR_CODE = 1;
 const ERROR_MESSAGE = 2;
 const TOKEN_RESPONSE = 3;
 const SERVICE_VERSION = 4;
+const REFERENCE_ID = 1000;
 const RESPONSE_SERVICE_VERSION = 2;
 const LUCI_MACHINE_TOKEN = 21;
 const MACHINE_TOKEN = 1;
@@ -71,5 +72,7 @@ function refusal(number: number, fields: ReadonlyMap<number, Uint8Array>): MintE
   const errorCode = ERROR_CODES[number] ?? String(number);
   const message = text(fields.get(ERROR_MESSAGE)) || "no detailed error message";
   const serviceVersion = text(fields.get(SERVICE_VERSION));
-  return new MintError("REFUSED", `token server error ${errorCode} - ${message}`, { errorCode, serviceVersion });
+  const referenceId = text(fields.get(REFERENCE_ID));
+  const words = `token server error ${errorCode} - ${message}${referenceId && ` (reference ${referenceId})`}`;
+  return new MintError("REFUSED", words, { errorCode, serviceVersion, ...(referenceId && { referenceId }) });
 }

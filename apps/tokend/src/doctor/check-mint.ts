@@ -1,0 +1,39 @@
+import { MintError } from "@tokens/client/machine-token";
+import { type Inputs } from "../load-inputs.js";
+import { RunLog } from "../log.js";
+import { type MintFlags, type MintLimits, mintToken } from "../mint-token.js";
+import { fail, type Finding, messageOf, pass } from "./check.js";
+
+/** What to do about the server's refusals. */
+const FIXES: Readonly<Record<string, string>> = {
+  UNSUPPORTED_SIGNATURE: "this server does not take this kind of key: use an RSA key",
+  BAD_TIMESTAMP: "set this machine's clock (NTP)",
+  BAD_SIGNATURE: "use a key that the server takes: RSA of 2048 bits or more",
+  UNTRUSTED_CERTIFICATE:
+    "check with whoever runs the server: the CA, its revocation list, and what the certificate is for",
+  BAD_TOKEN_ARGUMENTS: "let whoever runs the server list this machine's domain in known_domains",
+};
+
+/** What to do about the ends of a call, by gRPC's codes. */
+const CALL_FIXES: Readonly<Record<number, string>> = {
+  7: "check what stands between this machine and the server: it refuses the call",
+  12: "check -backend and -protocol: what answers there is no token server, or speaks another protocol",
+  16: "check what stands between this machine and the server: it asks for a credential",
+};
+
+/** Whether the server mints a token for this machine. The token is thrown away. */
+export async function checkMint(flags: MintFlags, inputs: Inputs, limits: MintLimits): Promise<Finding> {
+  const silent = new RunLog(() => undefined, process.pid, limits.clock);
+  try {
+    const { expirySeconds, serviceVersion } = await mintToken(flags, inputs, { ...limits, attempts: 1 }, silent);
+    const minutes = Math.round((expirySeconds - limits.clock() / 1000) / 60);
+    return pass("mint", `${serviceVersion} minted a token for ${minutes} minutes`);
+  } catch (error) {
+    return fail("mint", messageOf(error), fixOf(error));
+  }
+}
+
+function fixOf(error: unknown): string {
+  const { errorCode = "", grpcCode = 0 } = error instanceof MintError ? error : {};
+  return FIXES[errorCode] ?? CALL_FIXES[grpcCode] ?? "see the checks above, and the server's log";
+}
