@@ -3,7 +3,10 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Operator } from "@tokens/api/admin";
-import { isIdentity } from "@tokens/machine-auth";
+import { fixedTrust, isIdentity, trustFromCertificates } from "@tokens/machine-auth";
+import { checkClientCertificate } from "./access/client-certificate.js";
+import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
+import { callerIdentifier } from "./access/identify-caller.js";
 import type { AuditMode } from "./audit/audit-log.js";
 import { exportAuditRpc } from "./audit/audit-rpc.js";
 import type { RetentionAges } from "./audit/retention.js";
@@ -13,19 +16,26 @@ import { startJobs } from "./jobs/leased-jobs.js";
 import { openSigningKey } from "./keys/open-signing-key.js";
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
+import { machineNameOf } from "./machine-tokens/machine-name.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { type Metrics, noMetrics } from "./metrics.js";
 import type { Policy } from "./policies/compile-policy.js";
 import { answerErrors } from "./rpc/answer-errors.js";
+import { authenticateCaller } from "./rpc/authenticate-caller.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
 import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
 import { prpcHandler } from "./rpc/prpc.js";
 import { requireAdmin } from "./rpc/require-admin.js";
 import type { Storage } from "./storage/storage.js";
-import { type PublicDocuments, publicDocuments, type ServerIdentity } from "./trust/public-documents.js";
+import {
+  CERTIFICATES_PATH,
+  type PublicDocuments,
+  publicDocuments,
+  type ServerIdentity,
+} from "./trust/public-documents.js";
 
 /** What a token server is made of. */
-export interface TokenServerParts extends ServerIdentity {
+export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly storage: Storage;
   /** The policy in force. */
   readonly policy: () => Policy;
@@ -69,7 +79,8 @@ const noRevocationLists: RevocationLists = { find: () => undefined };
 
 /**
  * Puts a token server together and starts its periodic work. Rejects with a TypeError for a service account that no
- * verifier would accept, with a SigningKeyError when a stored key cannot be used, with StorageUnavailable.
+ * verifier would accept or OpenID issuers that must not be trusted, with a SigningKeyError when a stored key cannot be
+ * used, with StorageUnavailable.
  */
 export async function startTokenServer(parts: TokenServerParts): Promise<TokenServer> {
   const { storage, log, serviceAccount, metrics = noMetrics, clock = Date.now } = parts;
@@ -89,12 +100,13 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   const holder = randomBytes(8).toString("hex");
   const jobs = startJobs(audit.jobs, { leases: storage.leases, holder, log, metrics });
   const routes = routesOf({ ...parts, metrics, clock, signer }, audit);
-  const routerOptions = routerOptionsOf({ ...parts, metrics }, audit);
+  const documents = publicDocuments(parts, signer, clock);
+  const routerOptions = routerOptionsOf({ ...parts, metrics, clock, signer }, documents, audit);
   return {
     routes,
     routerOptions,
     prpc: prpcHandler(routes, routerOptions, log),
-    documents: publicDocuments(parts, signer, clock),
+    documents,
     ping: () => storage.ping(),
     close: async () => {
       await jobs.stop();
@@ -125,10 +137,36 @@ function routesOf(parts: Complete, { recorder }: Audit): (router: ConnectRouter)
 }
 
 /** Errors are answered outermost, so that whatever goes wrong further in is answered in the same way. */
-function routerOptionsOf(parts: Omit<Complete, "signer" | "clock">, { recorder }: Audit): ConnectRouterOptions {
+function routerOptionsOf(parts: Complete, documents: PublicDocuments, { recorder }: Audit): ConnectRouterOptions {
+  const { policy, clock, log } = parts;
+  const identify = callerIdentifier({
+    kinds: credentialKinds(parts, clientCertificateChecks(parts)),
+    trust: fixedTrust(trustFromCertificates(documents.get(CERTIFICATES_PATH)?.() ?? "")),
+    service: `service:${parts.appId}`,
+    groups: () => policy().groups,
+    clock,
+  });
   return {
     acceptCompression: [],
     readMaxBytes: MAX_REQUEST_BYTES,
-    interceptors: [answerErrors({ ...parts, recorder }), clampDeadline(MAX_CALL_MS), requireAdmin()],
+    interceptors: [
+      answerErrors({ ...parts, recorder }),
+      clampDeadline(MAX_CALL_MS),
+      authenticateCaller(identify, clock),
+      requireAdmin(() => policy().groups, log),
+    ],
+  };
+}
+
+/** A client's CA that is in the policy too may have revoked the certificate: then all of its checks are made. */
+function clientCertificateChecks({ policy, revocations = noRevocationLists }: Complete): ClientCertificateChecks {
+  return {
+    check: (certificate, clientCas, nowSeconds) => {
+      const ca = checkClientCertificate(certificate, clientCas, nowSeconds);
+      const known = policy().cas.get(ca.subject.commonNames[0] ?? "");
+      if (!known || Buffer.compare(known.certificate.der, ca.der) !== 0) return;
+      checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds);
+    },
+    nameOf: (certificate) => machineNameOf(certificate).fqdn,
   };
 }

@@ -4,9 +4,10 @@ import { base64url, decodeJwt, decodeProtectedHeader, type JWTPayload, SignJWT }
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type OpenIdProvider, startOpenIdProvider } from "../../test/openid-provider.js";
 import { Refusal, Unavailable } from "../errors.js";
-import { bearerCredential, type OidcIssuer } from "./bearer-credential.js";
+import { bearerCredential } from "./bearer-credential.js";
 import { fetchIssuerKeys } from "./fetch-issuer-keys.js";
 import { IssuerKeys } from "./issuer-keys.js";
+import type { OidcIssuer } from "./oidc-issuer.js";
 
 const alice = "alice@example.com";
 
@@ -20,13 +21,13 @@ afterAll(() => Promise.all([main.stop(), other.stop()]));
 /** Asks a server that trusts some issuers who sends a header. The clock of its keys can be moved. */
 function serverFor(...issuers: OidcIssuer[]) {
   let elapsed = 0;
-  const keys = new Map(
-    issuers.map(({ issuer }) => [
-      issuer,
-      new IssuerKeys({ issuer, fetchKeys: () => fetchIssuerKeys(issuer), clock: () => elapsed }),
-    ]),
+  const trusted = new Map(
+    issuers.map(({ issuer }) => {
+      const keys = new IssuerKeys({ issuer, fetchKeys: () => fetchIssuerKeys(issuer), clock: () => elapsed });
+      return [issuer, { keys, entries: issuers.filter((entry) => entry.issuer === issuer) }];
+    }),
   );
-  const credential = bearerCredential(issuers, (issuer) => keys.get(issuer) ?? expect.unreachable());
+  const credential = bearerCredential(trusted);
   return {
     wait: (ms: number) => void (elapsed += ms),
     identify: (authorization: string, nowMs = Date.now()) =>
@@ -222,7 +223,7 @@ describe("two issuers", () => {
 });
 
 it("leaves calls without an Authorization header to others", async () => {
-  const credential = bearerCredential([], () => expect.unreachable());
+  const credential = bearerCredential(new Map());
   const call = { headers: new Headers(), clientCertificate: undefined, nowMs: 0 };
   expect(await credential.identify(call)).toBeUndefined();
 });
@@ -237,7 +238,8 @@ it("wants a token that ends", async () => {
     new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid: "k" }).sign(privateKey);
   const identify = async (payload: JWTPayload) => {
     const headers = new Headers({ authorization: `Bearer ${await sign(payload)}` });
-    return bearerCredential([trust(issuer)], () => keys).identify({ headers, clientCertificate: undefined, nowMs: 0 });
+    const trusted = new Map([[issuer, { keys, entries: [trust(issuer)] }]]);
+    return bearerCredential(trusted).identify({ headers, clientCertificate: undefined, nowMs: 0 });
   };
   expect(await identify({ ...claims, exp: 60 })).toBe("user:alice@example.com");
   expect(await refusalOf(identify(claims))).toContain("exp");

@@ -5,16 +5,7 @@ import { refuseCall } from "../errors.js";
 import { identityProblem } from "./canonical-identity.js";
 import type { CredentialKind, IncomingCall } from "./caller.js";
 import type { IssuerKeys } from "./issuer-keys.js";
-
-/** An OpenID issuer whose users may call. */
-export interface OidcIssuer {
-  /** Its name in tokens, exactly, and where its keys are found. */
-  readonly issuer: string;
-  /** The audience that its tokens for us have. */
-  readonly audience: string;
-  /** The e-mail domains that it vouches for, subdomains not included. Undefined: all. */
-  readonly domains: readonly string[] | undefined;
-}
+import type { OidcIssuer } from "./oidc-issuer.js";
 
 /** Signatures with a public key alone: with `none` or a shared secret anybody who knows the public key could sign. */
 const ALGORITHMS = [
@@ -34,41 +25,38 @@ const ALGORITHMS = [
 /** How far the clocks of issuer and server may differ, in seconds, either way. */
 const CLOCK_DRIFT_SECONDS = 10;
 
+/** An issuer, what its tokens must say, and its keys. */
+export interface TrustedIssuer {
+  /** A token must fit one of these: both its audience and its domains. */
+  readonly entries: readonly OidcIssuer[];
+  readonly keys: IssuerKeys;
+}
+
 /**
- * Bearer JWTs of OpenID issuers: `user:<email>`, the e-mail in lower case. A call with any other `Authorization` is
- * refused: it believes that it has proven something.
+ * Bearer JWTs of OpenID issuers, by their names: `user:<email>`, the e-mail in lower case. A call with any other
+ * `Authorization` is refused: it believes that it has proven something.
  */
-export function bearerCredential(
-  issuers: readonly OidcIssuer[],
-  keysOf: (issuer: string) => IssuerKeys,
-): CredentialKind {
+export function bearerCredential(issuers: ReadonlyMap<string, TrustedIssuer>): CredentialKind {
   return {
     identify: async (call) => {
       const header = call.headers.get("authorization");
       if (header === null) return undefined;
       const token = /^Bearer +([\w.-]+)$/i.exec(header)?.[1];
       if (token === undefined) throw refuse("the Authorization header is not one bearer token");
-      const ofIssuer = issuersOf(token, issuers);
-      const claims = await verify(token, ofIssuer, keysOf(ofIssuer[0].issuer), call);
+      const name = unverifiedIssuer(token);
+      const issuer = issuers.get(name);
+      if (!issuer) throw refuse(`the issuer ${JSON.stringify(name)} is not configured`);
+      const claims = await verify(token, name, issuer, call);
       // From here on: the issuer says what the claims say, to us.
-      return identityOf(claims, ofIssuer);
+      return identityOf(claims, issuer);
     },
   };
 }
 
-type SomeIssuers = readonly [OidcIssuer, ...OidcIssuer[]];
-
-/** What is configured for the issuer that the token names. Nothing is believed of the token yet. */
-function issuersOf(token: string, issuers: readonly OidcIssuer[]): SomeIssuers {
-  const name = unverifiedIssuer(token);
-  const [first, ...more] = issuers.filter(({ issuer }) => issuer === name);
-  if (!first) throw refuse(`the issuer ${JSON.stringify(name)} is not configured`);
-  return [first, ...more];
-}
-
-function unverifiedIssuer(token: string): string | undefined {
+/** The issuer that a token names. Nothing is believed of the token yet. */
+function unverifiedIssuer(token: string): string {
   try {
-    return decodeJwt(token).iss;
+    return decodeJwt(token).iss ?? "";
   } catch (error) {
     throw refuse("not a JWT", error);
   }
@@ -77,13 +65,13 @@ function unverifiedIssuer(token: string): string | undefined {
 /** A key id that nobody knows may be a new one: the keys are fetched again, once, and the token gets a second chance. */
 async function verify(
   token: string,
-  issuers: SomeIssuers,
-  keys: IssuerKeys,
+  issuer: string,
+  { entries, keys }: TrustedIssuer,
   { nowMs }: IncomingCall,
 ): Promise<JWTPayload> {
   const options = {
-    issuer: issuers[0].issuer,
-    audience: issuers.map(({ audience }) => audience),
+    issuer,
+    audience: entries.map(({ audience }) => audience),
     algorithms: ALGORITHMS,
     requiredClaims: ["exp"],
     clockTolerance: CLOCK_DRIFT_SECONDS,
@@ -101,14 +89,14 @@ async function verify(
   }
 }
 
-function identityOf(claims: JWTPayload, issuers: SomeIssuers): string {
+function identityOf(claims: JWTPayload, { entries }: TrustedIssuer): string {
   const { email, email_verified: isVerified } = claims;
   if (typeof email !== "string") throw refuse("the token names no e-mail address");
   if (isVerified !== true) throw refuse("the issuer has not verified the e-mail address");
   const address = asciiLowerCase(email);
   const problem = identityProblem(`user:${address}`);
   if (problem !== undefined) throw refuse(problem);
-  if (!issuers.some((issuer) => isMeantFor(claims, issuer) && vouchesFor(issuer, address))) {
+  if (!entries.some((entry) => isMeantFor(claims, entry) && vouchesFor(entry, address))) {
     throw refuse(
       `the issuer ${JSON.stringify(claims.iss)} does not vouch for the domain of ${JSON.stringify(address)}`,
     );

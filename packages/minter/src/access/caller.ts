@@ -1,4 +1,5 @@
 import { Code } from "@connectrpc/connect";
+import type { Delegation } from "@tokens/machine-auth";
 import { refuseCall } from "../errors.js";
 import { ANONYMOUS } from "./canonical-identity.js";
 
@@ -8,6 +9,8 @@ export interface Caller {
   readonly identity: string;
   /** Who is on the other end of the connection. Another than `identity` under delegation. */
   readonly peer: string;
+  /** The delegation token by which the peer acts for somebody else. */
+  readonly delegation?: Delegation;
 }
 
 /** Whoever sends no credential. */
@@ -38,9 +41,12 @@ export interface CredentialKind {
 export async function identifyPeer(call: IncomingCall, kinds: readonly CredentialKind[]): Promise<string> {
   const found = await Promise.all(kinds.map((kind) => kind.identify(call)));
   const [peer = ANONYMOUS, ...others] = new Set(found.filter((identity) => identity !== undefined));
-  if (others.length > 0) {
-    const detail = `credentials of ${[peer, ...others].join(" and ")}`;
-    throw refuseCall(Code.Unauthenticated, "the call has credentials of different callers", detail);
-  }
+  if (others.length > 0) throw refuseDifferentPeers([peer, ...others]);
   return peer;
+}
+
+/** The refusal of credentials that name different peers. */
+export function refuseDifferentPeers(peers: readonly string[]): Error {
+  const detail = `credentials of ${peers.join(" and ")}`;
+  return refuseCall(Code.Unauthenticated, "the call has credentials of different callers", detail);
 }

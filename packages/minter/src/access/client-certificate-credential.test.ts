@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { checkCertificate, parseCertificate } from "@tokens/pki";
+import { CertificateError, checkCertificate, parseCertificate } from "@tokens/pki";
 import { createCertificateAuthority, issueMachineCertificate } from "@tokens/pki/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeFleet } from "../../test/fleet.js";
@@ -55,11 +55,11 @@ describe("clientCertificateCredential", () => {
     }
   });
 
-  it("passes on that nobody can tell now", async () => {
+  it("cannot tell while no revocation list is in force", async () => {
     const unsure = {
       ...checks,
       check: () => {
-        throw new Unavailable("no list");
+        throw new CertificateError("CRL_NOT_READY", "no CRL is in force");
       },
     };
     await expect(identify(fleet.machine.certificate, nowMs, unsure)).rejects.toThrow(Unavailable);

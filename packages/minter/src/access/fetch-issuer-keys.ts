@@ -1,5 +1,5 @@
 import type { JSONWebKeySet } from "jose";
-import { isSafeIssuerUrl } from "./issuer-url.js";
+import { isSafeIssuerUrl } from "./oidc-issuer.js";
 
 /** From the first packet to the last byte of one document, in milliseconds: a call that waits lives 30 s. */
 const TIMEOUT_MS = 5_000;

@@ -1,25 +1,81 @@
 import { Code } from "@connectrpc/connect";
-import { refuseCall } from "../errors.js";
-import { type Caller, type CredentialKind, identifyPeer, type IncomingCall } from "./caller.js";
+import {
+  type Authentication,
+  type Authenticator,
+  authenticator,
+  PermissionDenied,
+  type TokenRejected,
+  type TrustSource,
+} from "@tokens/machine-auth";
+import { DELEGATION_TOKEN_HEADER } from "@tokens/machine-auth/delegation-token";
+import { MACHINE_TOKEN_HEADER } from "@tokens/machine-auth/machine-token";
+import { refuseCall, Unavailable } from "../errors.js";
+import { type Caller, type CredentialKind, identifyPeer, type IncomingCall, refuseDifferentPeers } from "./caller.js";
+import { ANONYMOUS } from "./canonical-identity.js";
 import type { Groups } from "./groups.js";
-import { actForProject, PROJECT_HEADER } from "./project-header.js";
 
-/** The header of a delegation token: its sender acts for somebody else. */
-export const DELEGATION_HEADER = "X-Delegation-Token-V1";
+/** The header with which a LUCI service says that it acts for a project. */
+export const PROJECT_HEADER = "X-Luci-Project";
 
 /** What callers are identified by. */
 export interface CallerProofs {
+  /** Credentials besides tokens of this server. */
   readonly kinds: readonly CredentialKind[];
+  /** Whose machine tokens and delegation tokens are believed: those that this server made. */
+  readonly trust: TrustSource;
+  /** `service:<id>` of this server, in tokens. */
+  readonly service: string;
   readonly groups: () => Groups;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
 }
 
-/** Finds out who makes a call: first its peer, then whom this one acts for. Rejects with a Refusal or Unavailable. */
-export async function identifyCaller(call: IncomingCall, { kinds, groups }: CallerProofs): Promise<Caller> {
-  const peer = await identifyPeer(call, kinds);
-  // From here on: the peer is who it says.
-  if (call.headers.has(DELEGATION_HEADER)) {
-    throw refuseCall(Code.Unauthenticated, "this server does not accept delegation tokens");
+/** Finds out who makes a call. Rejects with a Refusal or Unavailable. */
+export type IdentifyCaller = (call: IncomingCall) => Promise<Caller>;
+
+/** Makes what identifies callers: first the peer, by any credentials that agree, then whom the peer acts for. */
+export function callerIdentifier({ kinds, trust, service, groups, clock }: CallerProofs): IdentifyCaller {
+  const authenticate = authenticator({
+    trust,
+    service,
+    audience: service,
+    groups: (identity, group) => groups().has(group, identity),
+    clock,
+  });
+  return async (call) => identifyCaller(call, kinds, authenticate);
+}
+
+async function identifyCaller(
+  call: IncomingCall,
+  kinds: readonly CredentialKind[],
+  authenticate: Authenticator,
+): Promise<Caller> {
+  const known = await identifyPeer(call, kinds);
+  const valuesOf = (name: string) => [call.headers.get(name) ?? []].flat();
+  const authentication = await authenticate({
+    machineTokens: valuesOf(MACHINE_TOKEN_HEADER),
+    delegationTokens: valuesOf(DELEGATION_TOKEN_HEADER),
+    projects: valuesOf(PROJECT_HEADER),
+    ...(known !== ANONYMOUS && { peer: known }),
+  });
+  return callerOf(authentication, known);
+}
+
+function callerOf(authentication: Authentication, known: string): Caller {
+  if (authentication.status === "absent") return { identity: known, peer: known };
+  if (authentication.status === "unavailable") {
+    const { error } = authentication;
+    throw new Unavailable("cannot check tokens now", `${error.code}: ${error.message}`, error);
   }
-  const project = call.headers.get(PROJECT_HEADER);
-  return project === null ? { identity: peer, peer } : actForProject(peer, project, groups());
+  if (authentication.status === "invalid") throw refusalOf(authentication.error);
+  const { identity, peer, delegation } = authentication;
+  if (known !== ANONYMOUS && peer !== known) throw refuseDifferentPeers([known, peer]);
+  return { identity, peer, ...(delegation && { delegation }) };
+}
+
+/** What is wrong is said to the log; the caller learns which of its tokens it is at most. */
+function refusalOf(error: TokenRejected | PermissionDenied): Error {
+  const detail = `${error.code}: ${error.message}`;
+  if (error instanceof PermissionDenied) return refuseCall(Code.PermissionDenied, error.message, detail, error);
+  return refuseCall(Code.Unauthenticated, "invalid token of this server", detail, error);
 }

@@ -1,19 +1,15 @@
 import { Code, type Interceptor } from "@connectrpc/connect";
+import { DELEGATION_TOKEN_HEADER } from "@tokens/machine-auth/delegation-token";
 import { MACHINE_TOKEN_HEADER } from "@tokens/machine-auth/machine-token";
-import type { Caller, IncomingCall } from "../access/caller.js";
-import { DELEGATION_HEADER } from "../access/identify-caller.js";
-import { PROJECT_HEADER } from "../access/project-header.js";
+import { type IdentifyCaller, PROJECT_HEADER } from "../access/identify-caller.js";
 import { refuseCall } from "../errors.js";
 import { callerKey, clientCertificateKey, repeatedHeadersKey } from "./caller.js";
 
 /** Headers that say who calls. */
-const CREDENTIAL_HEADERS = ["Authorization", MACHINE_TOKEN_HEADER, PROJECT_HEADER, DELEGATION_HEADER];
+const CREDENTIAL_HEADERS = ["Authorization", MACHINE_TOKEN_HEADER, DELEGATION_TOKEN_HEADER, PROJECT_HEADER];
 
 /** Finds out who makes each call, and tells the handlers. A call with a bad credential ends here: it is not anonymous. */
-export function authenticateCaller(
-  identify: (call: IncomingCall) => Promise<Caller>,
-  clock: () => number,
-): Interceptor {
+export function authenticateCaller(identify: IdentifyCaller, clock: () => number): Interceptor {
   return (next) => async (request) => {
     const { contextValues, header } = request;
     refuseRepeated(contextValues.get(repeatedHeadersKey));

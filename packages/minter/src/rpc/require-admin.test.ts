@@ -1,16 +1,35 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
-import { Admin, CertificateAuthorities } from "@tokens/api/admin";
 import { TokenMinter } from "@tokens/api";
+import { Admin, CertificateAuthorities } from "@tokens/api/admin";
+import { GroupsConfigSchema } from "@tokens/api/config";
 import { describe, expect, it } from "vitest";
 import { reports } from "../../test/reports.js";
+import { compileGroups } from "../access/groups.js";
+import { PolicyFindings } from "../policies/policy-findings.js";
 import { answerErrors } from "./answer-errors.js";
+import { callerKey } from "./caller.js";
 import { listenerKey, type ListenerName } from "./listener.js";
 import { requireAdmin } from "./require-admin.js";
 
-/** Clients of a server whose calls come in on a listener; undefined where nobody said on which. */
-function clientsOn(listener: ListenerName | undefined) {
+const root = "user:root@example.com";
+const config = create(GroupsConfigSchema, { groups: [{ name: "administrators", members: [root] }] });
+const groups = compileGroups(config, new PolicyFindings());
+
+/** A call as it arrives: on a listener, if anybody said on which, and of a caller, if anybody did. */
+interface Arrival {
+  readonly listener?: ListenerName;
+  readonly identity?: string;
+}
+
+/** Clients of a server whose calls arrive so, and what it logs. */
+function clientsOf({ listener, identity }: Arrival) {
+  const entries: Record<string, unknown>[] = [];
+  const note = (fields: Record<string, unknown>) => void entries.push(fields);
+  const log = { info: note, warn: note, error: note };
   const arrive: Interceptor = (next) => (request) => {
     if (listener) request.contextValues.set(listenerKey, listener);
+    if (identity !== undefined) request.contextValues.set(callerKey, { identity, peer: "bot:peer" });
     return next(request);
   };
   const transport = createRouterTransport(
@@ -19,12 +38,13 @@ function clientsOn(listener: ListenerName | undefined) {
       router.rpc(CertificateAuthorities.method.listCAs, () => ({ cn: ["a"] }));
       router.rpc(TokenMinter.method.mintMachineToken, () => ({ serviceVersion: "v" }));
     },
-    { router: { interceptors: [answerErrors(reports()), arrive, requireAdmin()] } },
+    { router: { interceptors: [answerErrors(reports({ log })), arrive, requireAdmin(() => groups, log)] } },
   );
   return {
     admin: createClient(Admin, transport),
     cas: createClient(CertificateAuthorities, transport),
     minter: createClient(TokenMinter, transport),
+    entries,
   };
 }
 
@@ -36,19 +56,38 @@ async function codeOf(call: Promise<unknown>): Promise<Code | "ok"> {
 }
 
 describe("requireAdmin", () => {
-  it("lets the admin listener's callers in", async () => {
-    const { admin, cas } = clientsOn("admin");
+  it.each<[string, Arrival]>([
+    ["the admin listener's callers", { listener: "admin" }],
+    ["administrators on the public listener", { listener: "public", identity: root }],
+    ["administrators on a listener that nobody named", { identity: root }],
+  ])("lets %s in", async (_, arrival) => {
+    const { admin, cas } = clientsOf(arrival);
     expect(await codeOf(admin.importCAConfigs({}))).toBe("ok");
     expect(await codeOf(cas.listCAs({}))).toBe("ok");
   });
 
-  it.each([["public"], [undefined]] as const)("refuses callers on listener %s", async (listener) => {
-    const { admin, cas } = clientsOn(listener);
+  it.each<[string, Arrival]>([
+    ["nobody on the public listener", { listener: "public" }],
+    ["nobody on a listener that nobody named", {}],
+    ["others", { listener: "public", identity: "user:alice@example.com" }],
+    ["who is called almost like an administrator", { listener: "public", identity: "user:Root@example.com" }],
+    ["who calls itself local", { listener: "public", identity: "local" }],
+  ])("refuses %s", async (_, arrival) => {
+    const { admin, cas } = clientsOf(arrival);
     expect(await codeOf(admin.importCAConfigs({}))).toBe(Code.PermissionDenied);
     expect(await codeOf(cas.listCAs({}))).toBe(Code.PermissionDenied);
   });
 
+  it("logs each call, and calls whoever came in on the admin listener local", async () => {
+    const local = clientsOf({ listener: "admin", identity: "user:alice@example.com" });
+    await local.admin.importCAConfigs({});
+    expect(local.entries).toEqual([{ caller: "local", method: "ImportCAConfigs", peer: "" }]);
+    const remote = clientsOf({ identity: root });
+    await remote.cas.listCAs({});
+    expect(remote.entries).toEqual([{ caller: root, method: "ListCAs", peer: "" }]);
+  });
+
   it("leaves the other services alone", async () => {
-    expect(await codeOf(clientsOn("public").minter.mintMachineToken({}))).toBe("ok");
+    expect(await codeOf(clientsOf({}).minter.mintMachineToken({}))).toBe("ok");
   });
 });

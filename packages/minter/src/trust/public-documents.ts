@@ -11,13 +11,17 @@ export interface ServerIdentity {
 /** The documents that anybody may read, by path; each call renders one anew. */
 export type PublicDocuments = ReadonlyMap<string, () => string>;
 
+const BASE = "/auth/api/v1/server";
+
+/** Where verifiers find the certificates of the signing keys. */
+export const CERTIFICATES_PATH: string = `${BASE}/certificates`;
+
 /** LUCI's three JSON documents: the certificates of the signing keys, what server this is, and its OAuth client. */
 export function publicDocuments(identity: ServerIdentity, signer: Signer, clock: () => number): PublicDocuments {
-  const base = "/auth/api/v1/server";
   return new Map([
-    [`${base}/certificates`, () => json(certificates(identity, signer, clock()))],
-    [`${base}/info`, () => json(info(identity))],
-    [`${base}/client_id`, () => json({ client_id: "" })],
+    [CERTIFICATES_PATH, () => json(certificates(identity, signer, clock()))],
+    [`${BASE}/info`, () => json(info(identity))],
+    [`${BASE}/client_id`, () => json({ client_id: "" })],
   ]);
 }
 
