@@ -1,4 +1,5 @@
 import { createPrivateKey } from "node:crypto";
+import { BlockList } from "node:net";
 import type { DescMethod, DescService, Message } from "@bufbuild/protobuf";
 import { fromBinary, fromJsonString } from "@bufbuild/protobuf";
 import { fromText } from "@bufbuild/protobuf/txtpb";
@@ -40,7 +41,13 @@ export async function openOurServer(clock?: string): Promise<TokenServer> {
 
 /** Opens a port of 127.0.0.1 for a server. */
 export function openPort(server: TokenServer, listener: ListenerName): Promise<Listener> {
-  const handler = tokenServerHandler({ server, metrics: prometheusMetrics(), isReady: () => true, listener });
+  const handler = tokenServerHandler({
+    server,
+    metrics: prometheusMetrics(),
+    isReady: () => true,
+    listener,
+    trustedProxies: new BlockList(),
+  });
   return listen(handler, { host: "127.0.0.1", port: 0 });
 }
 

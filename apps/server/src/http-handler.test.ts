@@ -1,5 +1,5 @@
 import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
-import { connect } from "node:net";
+import { BlockList, connect } from "node:net";
 import { type ListenerName, startTokenServer, type Storage, type TokenServer } from "@tokens/minter";
 import { compilePolicy, policyOfFiles } from "@tokens/minter/policy";
 import { openSqliteStorage } from "@tokens/minter/sqlite";
@@ -28,7 +28,13 @@ beforeAll(async () => {
     log: silent,
   });
   const handlerOf = (name: ListenerName) =>
-    tokenServerHandler({ server, metrics: prometheusMetrics(), isReady: () => isReady, listener: name });
+    tokenServerHandler({
+      server,
+      metrics: prometheusMetrics(),
+      isReady: () => isReady,
+      listener: name,
+      trustedProxies: new BlockList(),
+    });
   listener = await listen(handlerOf("public"), { host: "127.0.0.1", port: 0 });
   adminListener = await listen(handlerOf("admin"), { host: "127.0.0.1", port: 0 });
 });

@@ -1,11 +1,13 @@
 import type { ServerResponse } from "node:http";
-import { type ContextValues, createContextValues } from "@connectrpc/connect";
+import type { BlockList } from "node:net";
+import type { ContextValues } from "@connectrpc/connect";
 import {
   connectNodeAdapter,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { listenerKey, type ListenerName, peerAddressKey, PRPC_PREFIX, type TokenServer } from "@tokens/minter";
+import { type ListenerName, PRPC_PREFIX, type TokenServer } from "@tokens/minter";
+import { connectionValues } from "./connection.js";
 import type { Handler } from "./listener.js";
 import type { PrometheusMetrics } from "./prometheus.js";
 
@@ -30,10 +32,12 @@ export interface PortParts {
   readonly metrics: Pick<PrometheusMetrics, "render" | "contentType">;
   readonly isReady: () => boolean;
   readonly listener: ListenerName;
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies: BlockList;
 }
 
 /** Answers everything on a port: RPCs in all protocols, the public documents, health and metrics. */
-export function tokenServerHandler({ server, metrics, isReady, listener }: PortParts): Handler {
+export function tokenServerHandler({ server, metrics, isReady, listener, trustedProxies }: PortParts): Handler {
   const pages = new Map<string, () => Page | Promise<Page>>([
     ["/healthz", () => text(200, "OK")],
     ["/readyz", () => (isReady() ? text(200, "OK") : text(503, "not ready"))],
@@ -45,10 +49,7 @@ export function tokenServerHandler({ server, metrics, isReady, listener }: PortP
   if (listener === "admin") {
     pages.set("/metrics", async () => ({ status: 200, type: metrics.contentType, body: await metrics.render() }));
   }
-  const contextValues = (request: Request) =>
-    createContextValues()
-      .set(listenerKey, listener)
-      .set(peerAddressKey, request.socket.remoteAddress ?? "");
+  const contextValues = (request: Request) => connectionValues(request, listener, trustedProxies);
   const answerCall = connectNodeAdapter({
     ...server.routerOptions,
     routes: server.routes,

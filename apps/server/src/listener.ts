@@ -28,6 +28,8 @@ export interface Listener {
 export interface TlsFiles {
   readonly cert: Buffer;
   readonly key: Buffer;
+  /** CAs of clients that have a certificate. */
+  readonly clientCa?: Buffer;
 }
 
 /** All headers of a request together, in bytes. */
@@ -140,8 +142,20 @@ function sniff(socket: Socket, decide: (speaksHttp2: boolean) => void): void {
   socket.on("data", read).on("error", cutOff).on("timeout", cutOff).setTimeout(FIRST_BYTES_MS);
 }
 
+/**
+ * A client may show a certificate, and then owns it. Whether anybody vouches for it is decided later, by our own rules:
+ * a handshake that fails says nothing to the client that an answer could not say better.
+ */
+function tlsOptions({ cert, key, clientCa }: TlsFiles) {
+  if (clientCa === undefined) return { cert, key };
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false };
+}
+
 function secureServer(handler: Handler, tls: TlsFiles): OpenServer {
-  const server = createSecureServer({ ...http1Options, ...http2Options, ...tls, allowHTTP1: true }, handler);
+  const server = createSecureServer(
+    { ...http1Options, ...http2Options, ...tlsOptions(tls), allowHTTP1: true },
+    handler,
+  );
   const closeSessions = trackSessions(server);
   const active = new Map<Socket, number>();
   const count = (socket: Socket, step: number) => active.set(socket, (active.get(socket) ?? 0) + step);

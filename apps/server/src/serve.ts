@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createSecureContext } from "node:tls";
 import {
   type AuditSettings,
   type ListenerName,
@@ -17,9 +15,12 @@ import { parseDuration } from "./duration.js";
 import { UsageError } from "./exit-code.js";
 import { tokenServerHandler } from "./http-handler.js";
 import { type Handler, listen, type TlsFiles } from "./listener.js";
+import { oidcIssuers } from "./oidc-settings.js";
 import { makeDataFolder, openStorage } from "./open-storage.js";
+import { parseNetworks } from "./peer-address.js";
 import { prometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
 import type { Settings } from "./settings.js";
+import { readClientCas, readTlsFiles } from "./tls-files.js";
 import { packageVersion } from "./version.js";
 
 /** How long calls in flight may take after a signal to stop, in milliseconds: as long as any call may take. */
@@ -34,10 +35,17 @@ export async function serve(settings: Settings): Promise<void> {
   const tls = readTlsFiles(settings);
   const stopSignal = nextStopSignal();
 
-  const open = await openTokenServer(settings, log);
+  const trustedProxies = parseNetworks(settings["trusted-proxy"], "trusted-proxy");
+  const open = await openTokenServer(settings, tls, log);
   let ready = true;
   const handlerFor = (name: ListenerName) =>
-    tokenServerHandler({ server: open.server, metrics: open.metrics, isReady: () => ready, listener: name });
+    tokenServerHandler({
+      server: open.server,
+      metrics: open.metrics,
+      isReady: () => ready,
+      listener: name,
+      trustedProxies,
+    });
   const listeners = await openListeners(handlerFor, { address, adminAddress, tls }).catch(async (error: unknown) => {
     await open.close();
     throw error;
@@ -87,7 +95,8 @@ interface OpenTokenServer {
   close(): Promise<void>;
 }
 
-async function openTokenServer(settings: Settings, log: Logger): Promise<OpenTokenServer> {
+async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, log: Logger): Promise<OpenTokenServer> {
+  const callers = { oidcIssuers: oidcIssuers(settings), clientCas: readClientCas(tls ?? {}) };
   const { policy, warnings } = await asUsage(policyFolder(settings.config).then(compilePolicy));
   for (const warning of warnings) log.warn({}, describeProblem(warning));
   if (policy.cas.size === 0)
@@ -102,7 +111,7 @@ async function openTokenServer(settings: Settings, log: Logger): Promise<OpenTok
     serviceAccount: settings["service-account"],
     serviceVersion: settings["service-version"] ?? `${appId}/${packageVersion()}`,
   };
-  const starting = startTokenServer({ ...identity, policy: () => policy, storage, audit, log, metrics });
+  const starting = startTokenServer({ ...identity, ...callers, policy: () => policy, storage, audit, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
     await storage.close();
     throw error;
@@ -132,19 +141,5 @@ async function asUsage<T>(reading: Promise<T>): Promise<T> {
     if (error instanceof PolicyError || error instanceof SigningKeyError)
       throw new UsageError(error.message, { cause: error });
     throw error;
-  }
-}
-
-function readTlsFiles(settings: Settings): TlsFiles | undefined {
-  const { "tls-cert": cert, "tls-key": key } = settings;
-  if (cert === undefined || key === undefined) return undefined;
-  try {
-    const files = { cert: readFileSync(cert), key: readFileSync(key) };
-    createSecureContext(files);
-    return files;
-  } catch (error) {
-    throw new UsageError(`cannot use the TLS files --tls-cert and --tls-key: ${(error as Error).message}`, {
-      cause: error,
-    });
   }
 }

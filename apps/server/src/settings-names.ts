@@ -12,7 +12,12 @@ export type SettingName =
   | "audit-retention"
   | "audit-retention-machines"
   | "tls-cert"
-  | "tls-key";
+  | "tls-key"
+  | "tls-client-ca"
+  | "trusted-proxy"
+  | "oidc-issuer"
+  | "oidc-audience"
+  | "oidc-domains";
 
 /** Each setting, what it takes and what it means. */
 export const SETTINGS: Record<SettingName, readonly [value: string, meaning: string]> = {
@@ -35,7 +40,23 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "audit-retention-machines": ["DURATION", "how long records of machine tokens and refusals are kept (default 2160h)"],
   "tls-cert": ["FILE", "certificate chain in PEM; serves TLS"],
   "tls-key": ["FILE", "private key of --tls-cert in PEM"],
+  "tls-client-ca": ["FILE", "CA certificates in PEM: machines with a certificate of theirs are bot:<host name>"],
+  "trusted-proxy": ["CIDR", "network of a proxy whose X-Forwarded-For is believed (repeatable)"],
+  "oidc-issuer": ["URL", "OpenID issuer whose bearer tokens are user:<e-mail> (repeatable)"],
+  "oidc-audience": ["TEXT", "audience of the tokens of the --oidc-issuer at the same place (repeatable)"],
+  "oidc-domains": [
+    "DOMAIN,…",
+    "the only e-mail domains that the issuer at the same place vouches for; with two issuers each needs them (repeatable)",
+  ],
 };
+
+/** Settings that take several values: repeated flags, a list in a settings file, separated by blanks in the environment. */
+export const REPEATABLE: ReadonlySet<string> = new Set<SettingName>([
+  "trusted-proxy",
+  "oidc-issuer",
+  "oidc-audience",
+  "oidc-domains",
+]);
 
 /** The environment variable of a setting. */
 export function environmentName(name: SettingName): string {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "./exit-code.js";
 import { readSettings } from "./settings.js";
-import { environmentName, SETTINGS, type SettingName } from "./settings-names.js";
+import { environmentName, REPEATABLE, SETTINGS, type SettingName } from "./settings-names.js";
 
 const flags = { config: "c", data: "d" };
 let folder: string;
@@ -28,7 +28,22 @@ describe("readSettings", () => {
       audit: "required",
       "audit-retention": "8760h",
       "audit-retention-machines": "2160h",
+      "trusted-proxy": [],
+      "oidc-issuer": [],
+      "oidc-audience": [],
+      "oidc-domains": [],
     });
+  });
+
+  it("takes several values where that makes sense, from everywhere", () => {
+    const expected = { "oidc-issuer": ["https://a", "https://b"] };
+    expect(readSettings({ ...flags, "oidc-issuer": ["https://a", "https://b"] }, {}, undefined)).toMatchObject(
+      expected,
+    );
+    const environment = { TOKENS_OIDC_ISSUER: " https://a  https://b\n" };
+    expect(readSettings(flags, environment, undefined)).toMatchObject(expected);
+    expect(readSettings(flags, {}, file("oidc-issuer:\n- https://a\n- https://b\n"))).toMatchObject(expected);
+    expect(readSettings(flags, {}, file("oidc-issuer: https://a\n"))).toMatchObject({ "oidc-issuer": ["https://a"] });
   });
 
   it("lets a flag beat the environment, and the environment the file", () => {
@@ -52,8 +67,9 @@ describe("readSettings", () => {
       );
       delete rest[name];
       const value = values[name] ?? "y";
-      expect(readSettings(rest, { [environmentName(name)]: value }, undefined)).toMatchObject({ [name]: value });
-      expect(readSettings(rest, {}, file(`${name}: "${value}"\n`))).toMatchObject({ [name]: value });
+      const expected = { [name]: REPEATABLE.has(name) ? [value] : value };
+      expect(readSettings(rest, { [environmentName(name)]: value }, undefined)).toMatchObject(expected);
+      expect(readSettings(rest, {}, file(`${name}: "${value}"\n`))).toMatchObject(expected);
     }
   });
 

@@ -2,9 +2,13 @@ import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { UsageError } from "./exit-code.js";
-import { environmentName, SETTINGS, type SettingName } from "./settings-names.js";
+import { environmentName, REPEATABLE, SETTINGS, type SettingName } from "./settings-names.js";
 
 const path = z.string().min(1);
+const list = z
+  .union([path, z.array(path)])
+  .transform((value) => [value].flat())
+  .default([]);
 
 // Not exported: its inferred type is the interface below.
 const schema = z
@@ -28,9 +32,17 @@ const schema = z
     "audit-retention-machines": z.string().default("2160h"),
     "tls-cert": path.optional(),
     "tls-key": path.optional(),
+    "tls-client-ca": path.optional(),
+    "trusted-proxy": list,
+    "oidc-issuer": list,
+    "oidc-audience": list,
+    "oidc-domains": list,
   })
   .refine((settings) => (settings["tls-cert"] === undefined) === (settings["tls-key"] === undefined), {
     error: "tls-cert and tls-key need each other",
+  })
+  .refine((settings) => settings["tls-client-ca"] === undefined || settings["tls-cert"] !== undefined, {
+    error: "tls-client-ca needs tls-cert and tls-key",
   });
 
 /** How this process runs. */
@@ -41,18 +53,22 @@ export type Settings = z.output<typeof schema>;
  * Throws a UsageError that names what is wrong.
  */
 export function readSettings(
-  flags: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | readonly string[] | undefined>>,
   environment: Readonly<Record<string, string | undefined>>,
   file: string | undefined,
 ): Settings {
   const given: Record<string, unknown> = file === undefined ? {} : readSettingsFile(file);
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
-    const value = flags[name] ?? environment[environmentName(name)];
+    const value = flags[name] ?? fromEnvironment(name, environment[environmentName(name)]);
     if (value !== undefined) given[name] = value;
   }
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   throw new UsageError(result.error.issues.map(describeIssue).join("\n"));
+}
+
+function fromEnvironment(name: SettingName, value: string | undefined): string | string[] | undefined {
+  return value !== undefined && REPEATABLE.has(name) ? value.split(/\s+/).filter((part) => part !== "") : value;
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {

@@ -4,7 +4,7 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Operator } from "@tokens/api/admin";
 import { fixedTrust, isIdentity, trustFromCertificates } from "@tokens/machine-auth";
-import { checkClientCertificate } from "./access/client-certificate.js";
+import { checkCertificate } from "@tokens/pki";
 import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
 import type { AuditMode } from "./audit/audit-log.js";
@@ -138,7 +138,7 @@ function routesOf(parts: Complete, { recorder }: Audit): (router: ConnectRouter)
 
 /** Errors are answered outermost, so that whatever goes wrong further in is answered in the same way. */
 function routerOptionsOf(parts: Complete, documents: PublicDocuments, { recorder }: Audit): ConnectRouterOptions {
-  const { policy, clock, log } = parts;
+  const { policy, clock } = parts;
   const identify = callerIdentifier({
     kinds: credentialKinds(parts, clientCertificateChecks(parts)),
     trust: fixedTrust(trustFromCertificates(documents.get(CERTIFICATES_PATH)?.() ?? "")),
@@ -153,7 +153,7 @@ function routerOptionsOf(parts: Complete, documents: PublicDocuments, { recorder
       answerErrors({ ...parts, recorder }),
       clampDeadline(MAX_CALL_MS),
       authenticateCaller(identify, clock),
-      requireAdmin(() => policy().groups, log),
+      requireAdmin(() => policy().groups, recorder, parts.serviceVersion),
     ],
   };
 }
@@ -162,9 +162,10 @@ function routerOptionsOf(parts: Complete, documents: PublicDocuments, { recorder
 function clientCertificateChecks({ policy, revocations = noRevocationLists }: Complete): ClientCertificateChecks {
   return {
     check: (certificate, clientCas, nowSeconds) => {
-      const ca = checkClientCertificate(certificate, clientCas, nowSeconds);
-      const known = policy().cas.get(ca.subject.commonNames[0] ?? "");
-      if (!known || Buffer.compare(known.certificate.der, ca.der) !== 0) return;
+      const trust = { anchors: clientCas, intermediates: [], policy: {} };
+      const ca = checkCertificate(certificate, trust, nowSeconds).path.at(-1);
+      const known = policy().cas.get(ca?.subject.commonNames[0] ?? "");
+      if (!ca || !known || Buffer.compare(known.certificate.der, ca.der) !== 0) return;
       checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds);
     },
     nameOf: (certificate) => machineNameOf(certificate).fqdn,

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { environmentName, SETTINGS, type SettingName } from "../settings-names.js";
+import { environmentName, REPEATABLE, SETTINGS, type SettingName } from "../settings-names.js";
 
 /** `tokens serve`: the server. */
 export function addServe(tokens: Command): void {
@@ -8,7 +8,8 @@ export function addServe(tokens: Command): void {
     .description("Run the server. Every setting is also an environment variable and a key of the settings file.");
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
     const [value, meaning] = SETTINGS[name];
-    serve.addOption(new Option(`--${name} <${value}>`, `${meaning} [${environmentName(name)}]`));
+    const option = new Option(`--${name} <${value}>`, `${meaning} [${environmentName(name)}]`);
+    serve.addOption(REPEATABLE.has(name) ? option.argParser(collect) : option);
   }
   serve
     .option("--settings <FILE>", "settings file in YAML [TOKENS_SETTINGS]")
@@ -18,4 +19,8 @@ export function addServe(tokens: Command): void {
     const flags = Object.fromEntries(serve.options.map((option) => [option.name(), options[option.attributeName()]]));
     await run(readSettings(flags, process.env, options["settings"] ?? process.env["TOKENS_SETTINGS"]));
   });
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }

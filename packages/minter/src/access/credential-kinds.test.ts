@@ -1,15 +1,19 @@
-import { parseCertificate } from "@tokens/pki";
+import { checkCertificate, parseCertificate } from "@tokens/pki";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeFleet } from "../../test/fleet.js";
 import { startOpenIdProvider } from "../../test/openid-provider.js";
 import { identifyPeer } from "./caller.js";
-import { checkClientCertificate } from "./client-certificate.js";
-import { credentialKinds } from "./credential-kinds.js";
+import { type ClientCertificateChecks, credentialKinds } from "./credential-kinds.js";
 
 let fleet: Awaited<ReturnType<typeof makeFleet>>;
 beforeAll(async () => void (fleet = await makeFleet()));
 
-const checks = { check: checkClientCertificate, nameOf: () => "host-1.example.com" };
+const checks: ClientCertificateChecks = {
+  check: (certificate, anchors, nowSeconds) => {
+    checkCertificate(certificate, { anchors, intermediates: [], policy: {} }, nowSeconds);
+  },
+  nameOf: () => "host-1.example.com",
+};
 const call = (headers: Record<string, string>, clientCertificate?: Uint8Array) => ({
   headers: new Headers(headers),
   clientCertificate,

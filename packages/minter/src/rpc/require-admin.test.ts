@@ -5,6 +5,9 @@ import { Admin, CertificateAuthorities } from "@tokens/api/admin";
 import { GroupsConfigSchema } from "@tokens/api/config";
 import { describe, expect, it } from "vitest";
 import { reports } from "../../test/reports.js";
+import type { AuditEntry } from "../audit/audit-log.js";
+import { noRecorder, type Recorder } from "../audit/recorder.js";
+import { StorageUnavailable } from "../storage/storage-unavailable.js";
 import { compileGroups } from "../access/groups.js";
 import { PolicyFindings } from "../policies/policy-findings.js";
 import { answerErrors } from "./answer-errors.js";
@@ -22,11 +25,16 @@ interface Arrival {
   readonly identity?: string;
 }
 
-/** Clients of a server whose calls arrive so, and what it logs. */
-function clientsOf({ listener, identity }: Arrival) {
-  const entries: Record<string, unknown>[] = [];
-  const note = (fields: Record<string, unknown>) => void entries.push(fields);
-  const log = { info: note, warn: note, error: note };
+/** Clients of a server whose calls arrive so, and what it records. */
+function clientsOf({ listener, identity }: Arrival, failure?: Error) {
+  const entries: AuditEntry[] = [];
+  const recorder: Recorder = {
+    ...noRecorder,
+    record: async (entry) => {
+      if (failure) throw failure;
+      entries.push(entry);
+    },
+  };
   const arrive: Interceptor = (next) => (request) => {
     if (listener) request.contextValues.set(listenerKey, listener);
     if (identity !== undefined) request.contextValues.set(callerKey, { identity, peer: "bot:peer" });
@@ -38,7 +46,7 @@ function clientsOf({ listener, identity }: Arrival) {
       router.rpc(CertificateAuthorities.method.listCAs, () => ({ cn: ["a"] }));
       router.rpc(TokenMinter.method.mintMachineToken, () => ({ serviceVersion: "v" }));
     },
-    { router: { interceptors: [answerErrors(reports({ log })), arrive, requireAdmin(() => groups, log)] } },
+    { router: { interceptors: [answerErrors(reports()), arrive, requireAdmin(() => groups, recorder, "app/1")] } },
   );
   return {
     admin: createClient(Admin, transport),
@@ -78,13 +86,23 @@ describe("requireAdmin", () => {
     expect(await codeOf(cas.listCAs({}))).toBe(Code.PermissionDenied);
   });
 
-  it("logs each call, and calls whoever came in on the admin listener local", async () => {
+  it("records each call, and calls whoever came in on the admin listener local", async () => {
     const local = clientsOf({ listener: "admin", identity: "user:alice@example.com" });
     await local.admin.importCAConfigs({});
-    expect(local.entries).toEqual([{ caller: "local", method: "ImportCAConfigs", peer: "" }]);
+    expect(local.entries).toMatchObject([
+      { kind: "operation", columns: { caller: "local", method: "ImportCAConfigs", service_version: "app/1" } },
+    ]);
     const remote = clientsOf({ identity: root });
     await remote.cas.listCAs({});
-    expect(remote.entries).toEqual([{ caller: root, method: "ListCAs", peer: "" }]);
+    expect(remote.entries).toMatchObject([{ columns: { caller: root, method: "ListCAs", peer_ip: "0.0.0.0" } }]);
+  });
+
+  it("serves no call that cannot be recorded, and records none that it refuses", async () => {
+    const down = new StorageUnavailable("the database is gone");
+    expect(await codeOf(clientsOf({ identity: root }, down).cas.listCAs({}))).toBe(Code.Unavailable);
+    const stranger = clientsOf({});
+    await codeOf(stranger.cas.listCAs({}));
+    expect(stranger.entries).toEqual([]);
   });
 
   it("leaves the other services alone", async () => {

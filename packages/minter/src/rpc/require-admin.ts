@@ -1,10 +1,10 @@
 import { Code, type Interceptor } from "@connectrpc/connect";
 import { ADMINISTRATORS, type Groups } from "../access/groups.js";
+import type { Recorder } from "../audit/recorder.js";
 import { refuseCall } from "../errors.js";
-import type { Logger } from "../log.js";
+import { callFacts } from "./call-facts.js";
 import { callerKey } from "./caller.js";
 import { listenerKey } from "./listener.js";
-import { peerAddressKey } from "./peer.js";
 
 /** All services of operators are in this package, so that one rule covers them. */
 const ADMIN_PACKAGE = "tokenserver.admin.";
@@ -14,18 +14,19 @@ const LOCAL = "local";
 
 /**
  * Lets administrators alone call the operators' services: members of the group `administrators`, and whoever reaches the
- * admin listener, who is called `local`. Each such call is logged.
+ * admin listener, who is called `local`. Each such call is recorded before it is served.
  */
-export function requireAdmin(groups: () => Groups, log: Logger): Interceptor {
+export function requireAdmin(groups: () => Groups, recorder: Recorder, serviceVersion: string): Interceptor {
   return (next) => async (request) => {
     if (!request.service.typeName.startsWith(ADMIN_PACKAGE)) return next(request);
-    const { contextValues, method } = request;
+    const { contextValues, header, method } = request;
     const isLocal = contextValues.get(listenerKey) === "admin";
     const caller = isLocal ? LOCAL : contextValues.get(callerKey).identity;
     if (!isLocal && !groups().has(ADMINISTRATORS, caller)) {
       throw refuseCall(Code.PermissionDenied, "not an admin", `${caller} is not in group ${ADMINISTRATORS}`);
     }
-    log.warn({ caller, method: method.name, peer: contextValues.get(peerAddressKey) }, "operator call");
+    const facts = callFacts({ values: contextValues, headers: header }, serviceVersion);
+    await recorder.record({ kind: "operation", columns: { method: method.name, caller, ...facts } });
     return next(request);
   };
 }
