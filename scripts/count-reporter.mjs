@@ -1,7 +1,21 @@
-// Prints how many tests passed, failed and were skipped, as the last line of a run.
+// Prints how many tests passed, failed and were skipped, as the last line of a run. A run of all tests has failed, too, if
+// there are golden vectors that none of them read.
+import { endOfRun, noteReadVectors } from "./unread-vectors.mjs";
+
 export default class CountReporter {
-  onTestRunEnd(modules, errors) {
-    const count = { passed: 0, failed: errors.length, skipped: 0 };
+  onInit(vitest) {
+    this.vitest = vitest;
+  }
+
+  onTestRunStart() {
+    this.readLog = noteReadVectors();
+  }
+
+  async onTestRunEnd(modules, errors) {
+    const complaints = endOfRun(this.readLog, await this.#isWhole(modules));
+    for (const complaint of complaints) console.error(`golden vectors: ${complaint}`);
+    if (complaints.length > 0) process.exitCode = 1;
+    const count = { passed: 0, failed: errors.length + complaints.length, skipped: 0 };
     for (const module of modules) {
       if (module.state() === "failed" && [...module.children.allTests()].length === 0) count.failed++;
       for (const test of module.children.allTests()) {
@@ -13,5 +27,11 @@ export default class CountReporter {
     process.on("exit", () =>
       process.stdout.write(`tests: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`),
     );
+  }
+
+  async #isWhole(modules) {
+    if (this.vitest.config.testNamePattern !== undefined) return false;
+    const ran = new Set(modules.map(({ moduleId }) => moduleId));
+    return (await this.vitest.globTestSpecifications()).every(({ moduleId }) => ran.has(moduleId));
   }
 }

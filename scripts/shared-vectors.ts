@@ -1,17 +1,26 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "vitest";
 
 const folder = new URL("../../shared/vectors/", import.meta.url);
 const suites = new URL("../../shared/suites/", import.meta.url);
 
+/** Where a run notes what was read. */
+const readLog = process.env["VECTORS_READ_LOG"];
+
 /** Reads a file of the golden vectors that LUCI's own code made. */
 export function readVector(path: string): Buffer {
+  if (readLog !== undefined) appendFileSync(readLog, `${path}\n`);
   return readFileSync(new URL(path, folder));
 }
 
 /** Reads a JSON file of the golden vectors; the caller names its shape. */
 export function readJsonVector<T>(path: string): T {
   return JSON.parse(readVector(path).toString("utf8")) as T;
+}
+
+/** The files in a folder of the golden vectors. */
+export function vectorNames(path: string): string[] {
+  return readdirSync(new URL(`${path}/`, folder)).toSorted();
 }
 
 /** The policy files that the vectors were made with, as if they were in one folder. */
