@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseTime } from "./rfc3339.js";
+import { formatTime, parseTime } from "./rfc3339.js";
 
 describe("parseTime", () => {
   it.each([
@@ -21,4 +21,12 @@ describe("parseTime", () => {
   ])("refuses %s and names the option", (text) =>
     expect(() => parseTime(text, "until")).toThrow("--until must be a time like"),
   );
+});
+
+describe("formatTime", () => {
+  it("writes what parseTime reads", () => {
+    expect(formatTime(1_780_315_200_000)).toBe("2026-06-01T12:00:00Z");
+    expect(formatTime(1_780_315_200_250)).toBe("2026-06-01T12:00:00.250Z");
+    expect(parseTime(formatTime(253_402_300_799_000), "at")).toBe(253_402_300_799_000);
+  });
 });

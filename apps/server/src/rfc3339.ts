@@ -7,3 +7,8 @@ export function parseTime(text: string, option: string): number {
   if (!Number.isNaN(time)) return time;
   throw new UsageError(`--${option} must be a time like 2026-06-01T12:00:00Z, and not ${JSON.stringify(text)}`);
 }
+
+/** Writes a time in Unix milliseconds as RFC 3339, in UTC. */
+export function formatTime(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(".000Z", "Z");
+}

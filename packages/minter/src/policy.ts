@@ -1,3 +1,4 @@
+export { readCertificatePolicy } from "./certificate-authorities/certificate-policy.js";
 export { type CompiledPolicy, compilePolicy, type Policy } from "./policies/compile-policy.js";
 export { policyFolder } from "./policies/policy-folder.js";
 export { describeProblem, PolicyError, type PolicyProblem } from "./policies/policy-problem.js";

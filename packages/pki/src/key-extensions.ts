@@ -40,7 +40,11 @@ export function readBasicConstraints(value: DerReader): Pick<KeyExtensions, "isC
 export function readKeyUsage(value: DerReader): Pick<KeyExtensions, "keyUsage"> {
   const has = readBits(value.read(TAG.bitString, "key usage").content, "key usage");
   const any = Array.from({ length: KEY_USAGES }, (_, bit) => has(bit)).includes(true);
-  if (!any) value.deviate("key usage: no use at all");
+  if (!any) {
+    // Readers that let this pass take it for absent.
+    value.deviate("key usage: no use at all");
+    return { keyUsage: undefined };
+  }
   return { keyUsage: new Set(KEY_USAGE_BITS.filter(([, bit]) => has(bit)).map(([name]) => name)) };
 }
 

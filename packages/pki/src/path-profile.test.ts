@@ -7,6 +7,7 @@ import { CERTIFICATE_CHECKS, type CertificateCheckName } from "./errors.js";
 import {
   basicConstraints,
   certificatePolicies,
+  der,
   distributionPoints,
   extendedKeyUsage,
   extension,
@@ -18,6 +19,7 @@ import {
   oid,
   policyConstraints,
   sequence,
+  set,
   subjectAltName,
   TestCa,
   unknownExtension,
@@ -60,17 +62,12 @@ const failing: [check: CertificateCheckName, what: string, chain: () => Chain][]
   ["encoding", "an empty list of alternative names", () => leafWith(subjectAltName())],
   [
     "encoding",
-    "key usage without any use",
-    () => [
-      root.issue(HOST, {
-        extensions: [
-          extension("2.5.29.15", Buffer.from("03020780", "hex")),
-          extension("2.5.29.14", Buffer.from("04000400", "hex")),
-        ],
-      }),
-      root,
-    ],
+    "a time with a zone",
+    () => [root.issue(HOST, { notBefore: der(0x17, Buffer.from("200101000000+0100")) }), root],
   ],
+  ["encoding", "an empty relative name", () => [root.issue(sequence(set())), root]],
+  ["encoding", "key usage without any use", () => [root.issue(HOST, { extensions: [keyUsage()] }), root]],
+  ["encoding", "a CA's key usage without any use", () => underCaWith(basicConstraints(true), keyUsage())],
   ["version", "version 1", () => [root.issue(HOST, { version: 1, extensions: [] }), root]],
   ["version", "version 2", () => [root.issue(HOST, { version: 2, extensions: [] }), root]],
   ["issuer_name", "another organization", () => [root.issue(HOST, { issuer: name("O=Other", "CN=Root") }), root]],
