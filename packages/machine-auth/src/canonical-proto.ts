@@ -74,6 +74,26 @@ export class CanonicalReader {
     return value;
   }
 
+  /** An int64 field of a oneof, which is written even if it is 0; undefined when absent. */
+  oneofInt64(field: number): bigint | undefined {
+    return this.#takeTag(field, VARINT) ? this.#varint() : undefined;
+  }
+
+  /** A repeated message field: the bytes of each, as views of the input. None may be empty. */
+  messages(field: number): readonly Uint8Array[] {
+    const values: Uint8Array[] = [];
+    for (let value = this.bytes(field); value.length > 0; value = this.bytes(field)) values.push(value);
+    return values;
+  }
+
+  /** A repeated uint64 field, packed, of numbers that JavaScript holds exactly. */
+  safeNumbers(field: number): readonly number[] {
+    const packed = new CanonicalReader(this.bytes(field));
+    const values: number[] = [];
+    while (packed.#position < packed.#end) values.push(packed.#safeVarint());
+    return values;
+  }
+
   /** Nothing may be left. */
   end(): void {
     if (this.#position !== this.#end) throw new Error("a field is unknown, repeated, or out of order");
@@ -177,6 +197,21 @@ export class CanonicalWriter {
     const unsigned = BigInt.asUintN(64, BigInt(value));
     if (unsigned !== 0n) this.#parts.push(varint(BigInt(field * 8)), varint(unsigned));
     return this;
+  }
+
+  /** An int64 field of a oneof: written even if it is 0. */
+  oneofInt64(field: number, value: bigint): this {
+    this.#parts.push(varint(BigInt(field * 8)), varint(BigInt.asUintN(64, value)));
+    return this;
+  }
+
+  messages(field: number, values: readonly Uint8Array[]): this {
+    for (const value of values) this.bytes(field, value);
+    return this;
+  }
+
+  numbers(field: number, values: readonly number[]): this {
+    return this.bytes(field, Buffer.concat(values.map((value) => varint(BigInt(value)))));
   }
 
   finish(): Uint8Array {
