@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
 import { decodeUnverifiedDelegationToken, encodeDelegationToken } from "./delegation-token.js";
 import { TokenRejected } from "./errors.js";
-import { trustFromCertificates } from "./trust.js";
+import { trustFromDocument } from "./trust-document.js";
 import { verifyDelegationToken } from "./verify-delegation-token.js";
 
 interface Check {
@@ -44,7 +44,7 @@ describeWithVectors("the verdicts of LUCI's delegation checker", () => {
   const vectors = readJsonVector<Vectors>("delegation/cases.json");
   const members = readJsonVector<Record<string, string[]>>(vectors.groups);
   const issuer = vectors.trusted_signer.slice("user:".length);
-  const trust = trustFromCertificates(readVector(vectors.certificates).toString("utf8"), { issuer });
+  const trust = trustFromDocument(readVector(vectors.certificates).toString("utf8"), { issuer });
   /** LUCI looks e-mails up in lower case. */
   const groups = (identity: string, group: string) =>
     (members[group] ?? []).includes(identity.startsWith("user:") ? identity.toLowerCase() : identity);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
 import { TokenRejected, TrustUnavailable } from "./errors.js";
 import { encodeMachineToken, encodeMachineTokenBody, decodeUnverifiedMachineToken } from "./machine-token.js";
-import { trustFromCertificates } from "./trust.js";
+import { trustFromDocument } from "./trust-document.js";
 import { verifyMachineToken } from "./verify-machine-token.js";
 
 interface Check {
@@ -91,7 +91,7 @@ describeWithVectors("the verdicts of LUCI's checker", () => {
     if (token === "") return { code: "absent" };
     try {
       const document = readVector(bundle ? `machine-token/${bundle}` : vectors.certificates).toString("utf8");
-      const trust = trustFromCertificates(document, { issuer: vectors.issuer });
+      const trust = trustFromDocument(document, { issuer: vectors.issuer });
       const { identity, machineFqdn, caId, certSn } = verifyMachineToken(token, trust, { now: secondsOf(at) });
       const machine = { fqdn: machineFqdn, ca_id: Number(caId), cert_sn_hex: certSn };
       return { code: "accepted", identity, machine };

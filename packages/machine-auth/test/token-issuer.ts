@@ -7,7 +7,8 @@ import {
   type Subtoken,
 } from "../src/delegation-token.js";
 import { encodeMachineToken, encodeMachineTokenBody, type MachineTokenBody } from "../src/machine-token.js";
-import { type Trust, trustFromCertificates } from "../src/trust.js";
+import type { Trust } from "../src/trust.js";
+import { trustFromDocument } from "../src/trust-document.js";
 
 /** When the tokens of these tests are made, in Unix seconds. */
 export const ISSUED_AT = 1_780_315_200;
@@ -29,11 +30,15 @@ export const SUBTOKEN: Subtoken = {
 export interface TokenIssuer {
   readonly keyId: string;
   readonly privateKey: KeyObject;
+  /** DER. */
+  readonly certificate: Uint8Array;
   /** The JSON that a token server publishes. */
   readonly document: string;
   readonly trust: Trust;
   readonly body: (changes?: Partial<MachineTokenBody>) => MachineTokenBody;
   readonly token: (changes?: Partial<MachineTokenBody>) => string;
+  /** A token with a signature of the right length, that names any key. */
+  readonly tokenWithKeyId: (body: MachineTokenBody, keyId: string) => string;
   /** A well-signed token around any bytes. */
   readonly tokenOf: (tokenBody: Uint8Array) => string;
   readonly delegation: (changes?: Partial<Subtoken>) => string;
@@ -59,6 +64,9 @@ export async function makeTokenIssuer(account = "minter@example.com"): Promise<T
   });
   const tokenOf = (tokenBody: Uint8Array) =>
     encodeMachineToken({ tokenBody, keyId, rsaSha256: sign("sha256", tokenBody, privateKey) });
+  const someSignature = sign("sha256", Buffer.of(), privateKey);
+  const tokenWithKeyId = (said: MachineTokenBody, key: string) =>
+    encodeMachineToken({ tokenBody: encodeMachineTokenBody(said), keyId: key, rsaSha256: someSignature });
   const token = (changes?: Partial<MachineTokenBody>) => tokenOf(encodeMachineTokenBody(body(changes)));
   const delegationOf = (serializedSubtoken: Uint8Array) =>
     encodeDelegationToken({
@@ -68,8 +76,20 @@ export async function makeTokenIssuer(account = "minter@example.com"): Promise<T
       serializedSubtoken,
     });
   const delegation = (changes: Partial<Subtoken> = {}) => delegationOf(encodeSubtoken({ ...SUBTOKEN, ...changes }));
-  const trust = trustFromCertificates(document);
-  return { keyId, privateKey, document, trust, body, token, tokenOf, delegation, delegationOf };
+  const trust = trustFromDocument(document);
+  return {
+    keyId,
+    privateKey,
+    certificate,
+    document,
+    trust,
+    body,
+    token,
+    tokenOf,
+    tokenWithKeyId,
+    delegation,
+    delegationOf,
+  };
 }
 
 /** The JSON that a token server publishes for these certificates. */

@@ -32,6 +32,7 @@ describe("the writer of DER", () => {
       "2.16.840.1.101.3.4.2.1",
       "1.3.6.1.4.1.11129.2.4.3",
       "2.999",
+      "2.25.29290671811972706296897975008315633195",
     ]) {
       expect(readOid(new DerReader(oid(id)).read(TAG.oid, "x").content, "x")).toBe(id);
     }

@@ -34,10 +34,10 @@ export function integer(value: bigint | number, tag = 0x02): Buffer {
 
 /** An object identifier from its dotted form. */
 export function oid(dotted: string): Buffer {
-  const [root = 0, second = 0, ...arcs] = dotted.split(".").map(Number);
-  const bytes = [root * 40 + second, ...arcs].flatMap((arc) => {
-    const digits = [arc % 128];
-    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) digits.unshift((rest % 128) | 128);
+  const [root = 0n, second = 0n, ...arcs] = dotted.split(".").map(BigInt);
+  const bytes = [root * 40n + second, ...arcs].flatMap((arc) => {
+    const digits = [Number(arc & 127n)];
+    for (let rest = arc >> 7n; rest > 0n; rest >>= 7n) digits.unshift(Number(rest & 127n) | 128);
     return digits;
   });
   return der(0x06, Buffer.from(bytes));

@@ -1,10 +1,17 @@
 import { generateKeyPairSync } from "node:crypto";
+import { TestCa } from "@tokens/pki/testing";
+import { toPem } from "@tokens/pki/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { certificatePemOf, certificatesDocument } from "../test/token-issuer.js";
 import { TrustUnavailable } from "./errors.js";
-import { trustFromCertificates } from "./trust.js";
+import { trustFromCertificates as readCertificates } from "./certificates-document.js";
+import { readPinnedCa } from "./pinned-ca.js";
+import type { TrustDemands } from "./trust.js";
 
 const account = "minter@example.com";
+const nowMs = Date.parse("2026-06-01T12:00:00Z");
+const trustFromCertificates = (document: string, demands: Partial<TrustDemands> = {}) =>
+  readCertificates(document, { nowMs, ...demands });
 let pem: string;
 beforeAll(async () => {
   pem = await certificatePemOf(generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey);
@@ -86,5 +93,21 @@ describe("trustFromCertificates", () => {
 
   it("leaves out a key with an endless name", () => {
     expect(keysOf(certificatesDocument(account, [{ name: "a".repeat(65), pem }]))).toEqual([]);
+  });
+
+  it("leaves out keys that a pinned CA did not certify, or no longer vouches for", () => {
+    const rsa = () => generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    const [ca, other] = [TestCa.create("Signing CA"), TestCa.create("Signing CA")];
+    const certificateOf = (by: TestCa, changes = {}) =>
+      toPem("CERTIFICATE", by.issue("Signer", { privateKey: rsa(), ...changes }).certificate);
+    const document = certificatesDocument(account, [
+      { name: "good", pem: certificateOf(ca) },
+      { name: "self-signed", pem },
+      { name: "of another CA with the same name", pem: certificateOf(other) },
+      { name: "expired", pem: certificateOf(ca, { notAfter: new Date("2026-01-01") }) },
+    ]);
+    const pinnedCa = readPinnedCa(toPem("CERTIFICATE", ca.certificate));
+    expect([...(trustFromCertificates(document, { pinnedCa }).issuers.get(account)?.keys() ?? [])]).toEqual(["good"]);
+    expect(keysOf(document)).toHaveLength(4);
   });
 });
