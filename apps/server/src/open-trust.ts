@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import {
   fixedTrust,
-  trustFromCertificates,
+  trustFromDocument,
   trustFromServer,
   type TrustSource,
   TrustUnavailable,
 } from "@tokens/machine-auth";
 import { UsageError } from "./exit-code.js";
 
-/** Opens what `--trust` names: a token server by its base URL, or a file with its certificates document. */
+/** Opens what `--trust` names: a token server by its base URL, or a file with a certificates document or a trust bundle. */
 export function openTrust(trust: string, issuer: string | undefined): TrustSource {
   const options = issuer === undefined ? {} : { issuer };
   if (/^https?:\/\//i.test(trust)) {
@@ -19,7 +19,7 @@ export function openTrust(trust: string, issuer: string | undefined): TrustSourc
     }
   }
   try {
-    return fixedTrust(trustFromCertificates(readFileSync(trust, "utf8"), options));
+    return fixedTrust(trustFromDocument(readFileSync(trust), options));
   } catch (error) {
     if (error instanceof TrustUnavailable) return unavailable(error);
     throw new UsageError(`cannot read --trust ${trust}: ${(error as Error).message}`, { cause: error });

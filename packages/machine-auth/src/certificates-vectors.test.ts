@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
 import { TrustUnavailable } from "./errors.js";
 import { encodeMachineToken } from "./machine-token.js";
-import { trustFromCertificates } from "./trust.js";
+import { trustFromDocument } from "./trust-document.js";
 import { verifyMachineToken } from "./verify-machine-token.js";
 
 interface Vectors {
@@ -18,7 +18,7 @@ describeWithVectors("certificates documents of the vectors", () => {
   const { issuer, key_id: keyId, cases } = readJsonVector<Vectors>("machine-token/cases.json");
   const good = cases.find(({ name }) => name === "base") ?? expect.fail("no good token");
   const document = (name: string) => readVector(`machine-token/${name}.json`).toString("utf8");
-  const trustOf = (name: string) => trustFromCertificates(document(name), { issuer });
+  const trustOf = (name: string) => trustFromDocument(document(name), { issuer });
   const refusal = (code: string) => expect.objectContaining({ name: "TokenRejected", code });
 
   it.each(["certificates", "certificates-no-timestamp", "certificates-zero-time", "certificates-expired"])(

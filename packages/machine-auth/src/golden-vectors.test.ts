@@ -6,7 +6,7 @@ import { certificatesDocument } from "../test/token-issuer.js";
 import { authenticator } from "./authenticate.js";
 import { TokenRejected, type TokenRejectedCode } from "./errors.js";
 import { Revocations, type RevokedSubject } from "./revocations.js";
-import { trustFromCertificates } from "./trust.js";
+import { trustFromDocument } from "./trust-document.js";
 import { fixedTrust } from "./trust-source.js";
 
 const folder = new GoldenFolder(new URL("../testdata/vectors/", import.meta.url));
@@ -54,7 +54,7 @@ async function verdictOf({ headers, tokens }: ReturnType<typeof readVector>): Pr
     revoked === undefined ? [] : [{ subject: revokedSubject(revoked), until: Number.POSITIVE_INFINITY }],
   );
   const authenticate = authenticator({
-    trust: fixedTrust({ ...trustFromCertificates(document), revocations }),
+    trust: fixedTrust({ ...trustFromDocument(document), revocations }),
     clock: () => Date.parse(at),
     ...(audience !== undefined && { audience }),
     ...(service !== undefined && { service }),

@@ -4,6 +4,7 @@ import * as delegationToken from "./delegation-token.js";
 import * as http from "./http.js";
 import * as machineAuth from "./index.js";
 import * as machineToken from "./machine-token.js";
+import * as trustBundle from "./trust-bundle.js";
 
 it("exports these names and no others", () => {
   expect(Object.keys(machineAuth).toSorted()).toEqual([
@@ -14,7 +15,8 @@ it("exports these names and no others", () => {
     "fixedTrust",
     "isIdentity",
     "machineTokenVerifier",
-    "trustFromCertificates",
+    "trustFromDocument",
+    "trustFromFile",
     "trustFromServer",
     "verifyDelegationToken",
     "verifyMachineToken",
@@ -30,6 +32,19 @@ it("exports these names and no others", () => {
     "delegationTokenSignedBytes",
     "encodeDelegationToken",
     "encodeSubtoken",
+  ]);
+  expect(Object.keys(trustBundle).toSorted()).toEqual([
+    "MAX_TRUST_BUNDLE_BYTES",
+    "TRUST_BUNDLE_KEY_USAGE",
+    "TRUST_BUNDLE_PATH",
+    "TRUST_BUNDLE_TYPE",
+    "applyTrustBundleDelta",
+    "decodeSignedTrustBundle",
+    "decodeTrustBundle",
+    "encodeSignedTrustBundle",
+    "encodeTrustBundle",
+    "trustBundleDelta",
+    "trustBundleSignedBytes",
   ]);
   expect(Object.keys(machineToken).toSorted()).toEqual([
     "MACHINE_TOKEN_HEADER",

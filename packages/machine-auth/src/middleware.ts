@@ -1,7 +1,8 @@
 import { type Authentication, authenticator, type AuthenticatorOptions, type Credentials } from "./authenticate.js";
 import { identityHeaders } from "./identity-headers.js";
 import { credentialsOf, type NodeHeaders, rawValues, removeForgedHeaders, setHeaders } from "./request-headers.js";
-import { type TrustSource, trustFromServer } from "./trust-source.js";
+import { trustFromServer } from "./open-trust.js";
+import type { TrustSource } from "./trust-source.js";
 
 /** How a server is protected; `R` is a request of its framework. */
 export interface MiddlewareOptions<R> extends Omit<AuthenticatorOptions, "trust"> {

@@ -1,5 +1,8 @@
 import { expect, it } from "vitest";
-import { certificatesUrl } from "./trust-url.js";
+import { trustServerUrl } from "./trust-url.js";
+
+const certificatesUrl = (server: string) =>
+  trustServerUrl(server, "by its address")("/auth/api/v1/server/certificates");
 
 it.each([
   ["https://tokens.example.com", "https://tokens.example.com/auth/api/v1/server/certificates"],
@@ -33,4 +36,11 @@ it.each([
 
 it("does not repeat a password", () => {
   expect(() => certificatesUrl("https://user:secret@example.com")).toThrow(/^(?!.*secret)/);
+});
+
+it("takes any http address when a pinned CA vouches for what comes from it, and no other protocol", () => {
+  const pinned = (server: string) => trustServerUrl(server, "by a pinned CA")("/trust/v1/bundle").href;
+  expect(pinned("http://tokens.example.com:8080/base")).toBe("http://tokens.example.com:8080/base/trust/v1/bundle");
+  expect(() => pinned("ftp://tokens.example.com")).toThrow("pin a CA");
+  expect(() => pinned("http://user:secret@tokens.example.com")).toThrow("must not hold a password");
 });

@@ -3,7 +3,7 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Operator } from "@tokens/api/admin";
-import { fixedTrust, isIdentity, trustFromCertificates } from "@tokens/machine-auth";
+import { fixedTrust, isIdentity, trustFromDocument } from "@tokens/machine-auth";
 import { checkCertificate } from "@tokens/pki";
 import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
@@ -141,7 +141,7 @@ function routerOptionsOf(parts: Complete, documents: PublicDocuments, { recorder
   const { policy, clock } = parts;
   const identify = callerIdentifier({
     kinds: credentialKinds(parts, clientCertificateChecks(parts)),
-    trust: fixedTrust(trustFromCertificates(documents.get(CERTIFICATES_PATH)?.() ?? "")),
+    trust: fixedTrust(trustFromDocument(documents.get(CERTIFICATES_PATH)?.() ?? "")),
     service: `service:${parts.appId}`,
     groups: () => policy().groups,
     clock,

@@ -7,8 +7,11 @@ export function addCheckToken(tokens: Command): void {
     .command("check-token")
     .description("Check tokens offline, as a backend does. Exit code: 0 all good, 1 any refused, 3 any undecided.")
     .argument("[TOKEN...]", "tokens; '-' or none: one token a line from stdin")
-    .requiredOption("--trust <URL|FILE>", "the token server's base URL, or a file with its certificates document")
-    .option("--issuer <EMAIL>", "who must have issued the tokens (default: the account in the certificates document)")
+    .requiredOption(
+      "--trust <URL|FILE>",
+      "the token server's base URL, or a file with its trust bundle or certificates",
+    )
+    .option("--issuer <EMAIL>", "who must have issued the tokens (default: the account that the trust is of)")
     .option("--at <TIME>", "check as of this time, RFC 3339 (default: now)")
     .addOption(new Option("--kind <KIND>", "kind of token").choices(["machine", "delegation"]).default("machine"))
     .option("--service <ID>", "at which service, like service:files (delegation tokens need it)")

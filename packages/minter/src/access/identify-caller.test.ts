@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { GroupsConfigSchema } from "@tokens/api/config";
-import { fixedTrust, type TrustSource, trustFromCertificates, TrustUnavailable } from "@tokens/machine-auth";
+import { fixedTrust, type TrustSource, trustFromDocument, TrustUnavailable } from "@tokens/machine-auth";
 import { encodeDelegationToken, encodeSubtoken, type Subtoken } from "@tokens/machine-auth/delegation-token";
 import { createSelfSignedCertificate, toPem } from "@tokens/pki/x509";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -37,7 +37,7 @@ beforeAll(async () => {
   const signer = localSigner(privateKey, toPem("CERTIFICATE", der));
   keyId = signer.keyId;
   const documents = publicDocuments(server, signer, () => nowMs);
-  trust = fixedTrust(trustFromCertificates(documents.get("/auth/api/v1/server/certificates")?.() ?? ""));
+  trust = fixedTrust(trustFromDocument(documents.get("/auth/api/v1/server/certificates")?.() ?? ""));
   const grant = { fqdn: "host-1.example.com", lifetimeSeconds: 60, caId: 7n, certSn: Uint8Array.of(1) };
   machineToken = (await signMachineToken(grant, server.serviceAccount, signer, nowMs)).token;
 });
