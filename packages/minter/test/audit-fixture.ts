@@ -1,17 +1,20 @@
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { Signer } from "../src/keys/signer.js";
 import { localSigner } from "../src/keys/local-signer.js";
 import { extendChain, NO_RECORD } from "../src/audit/audit-chain.js";
 import type { AuditStore, ChainHead } from "../src/audit/audit-store.js";
 
 /** A key that signs checkpoints, and who trusts it. */
-export function makeCheckpointSigner(): {
-  signer: Signer;
-  keys: ReadonlyMap<string, ReturnType<typeof createPublicKey>>;
-} {
+export interface CheckpointSigner {
+  readonly privateKey: KeyObject;
+  readonly signer: Signer;
+  readonly keys: ReadonlyMap<string, KeyObject>;
+}
+
+export function makeCheckpointSigner(): CheckpointSigner {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const signer = localSigner(privateKey, "");
-  return { signer, keys: new Map([[signer.keyId, createPublicKey(privateKey)]]) };
+  return { privateKey, signer, keys: new Map([[signer.keyId, createPublicKey(privateKey)]]) };
 }
 
 /** Writes a chain record by record, each at a time of its own. */

@@ -1,5 +1,6 @@
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { TokenMinter } from "@tokens/api";
+import { Operator } from "@tokens/api/admin";
 import { describe, expect, it } from "vitest";
 import { REFERENCE_HEADER, refuseCall, Unavailable } from "../errors.js";
 import { reports } from "../../test/reports.js";
@@ -64,4 +65,25 @@ describe("answerErrors", () => {
     expect(error.code).toBe(Code.Unavailable);
     expect(error.metadata.get(REFERENCE_HEADER)).toMatch(/^[0-9a-f]{16}$/);
   });
+});
+
+it("answers what a handler throws in the middle of a stream in the same way", async () => {
+  const entries: Entry[] = [];
+  const note = (fields: Record<string, unknown>, message: string) => void entries.push(["warn", fields, message]);
+  const log = { info: note, warn: note, error: note };
+  const transport = createRouterTransport(
+    ({ rpc }) =>
+      void rpc(Operator.method.exportAudit, async function* () {
+        yield { lines: ["one"] };
+        throw refuseCall(Code.InvalidArgument, "no such kind", "the detail");
+      }),
+    { router: { interceptors: [answerErrors(reports({ log }))] } },
+  );
+  const lines: string[] = [];
+  const reading = (async () => {
+    for await (const page of createClient(Operator, transport).exportAudit({})) lines.push(...page.lines);
+  })();
+  await expect(reading).rejects.toMatchObject({ code: Code.InvalidArgument, rawMessage: "no such kind" });
+  expect(lines).toEqual(["one"]);
+  expect(entries).toMatchObject([["warn", { detail: "the detail" }, "call refused"]]);
 });

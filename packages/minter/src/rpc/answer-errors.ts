@@ -41,6 +41,17 @@ function record(error: unknown, request: CallRequest, { metrics, recorder, servi
   recorder.note(refusalEntry({ values, headers, method, reason, refusal: error }, serviceVersion));
 }
 
+/** Writes an error down, and makes of it what the caller may see. */
+function answer(error: unknown, request: CallRequest, referenceId: string, reports: ErrorReports): ConnectError {
+  const { identity } = request.contextValues.get(callerKey);
+  const peer = request.contextValues.get(peerAddressKey);
+  const fields = { method: request.method.name, peer, caller: identity, referenceId, ...describe(error) };
+  const expected = error instanceof Refusal || error instanceof Unavailable || error instanceof ConnectError;
+  reports.log[expected ? "warn" : "error"](fields, expected ? "call refused" : "call failed");
+  record(error, request, reports);
+  return renderError(error, referenceId);
+}
+
 /**
  * Gives each call a reference id, turns what a handler throws into the error that the caller may see, and writes the rest
  * down under the same id.
@@ -49,16 +60,21 @@ export function answerErrors(reports: ErrorReports): Interceptor {
   return (next) => async (request) => {
     const referenceId = newReferenceId();
     request.contextValues.set(referenceIdKey, referenceId);
+    const answered = (error: unknown) => answer(error, request, referenceId, reports);
     try {
-      return await next(request);
+      const response = await next(request);
+      return response.stream ? { ...response, message: guarded(response.message, answered) } : response;
     } catch (error) {
-      const { identity } = request.contextValues.get(callerKey);
-      const peer = request.contextValues.get(peerAddressKey);
-      const fields = { method: request.method.name, peer, caller: identity, referenceId, ...describe(error) };
-      const expected = error instanceof Refusal || error instanceof Unavailable || error instanceof ConnectError;
-      reports.log[expected ? "warn" : "error"](fields, expected ? "call refused" : "call failed");
-      record(error, request, reports);
-      throw renderError(error, referenceId);
+      throw answered(error);
     }
   };
+}
+
+/** A handler that streams throws while its messages are read. */
+async function* guarded<T>(messages: AsyncIterable<T>, answered: (error: unknown) => ConnectError): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw answered(error);
+  }
 }

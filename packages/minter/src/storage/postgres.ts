@@ -25,8 +25,10 @@ export async function openPostgresStorage(url: string): Promise<Storage> {
     keepAlive: true,
     types: { getTypeParser: parserOf },
   });
-  // A connection that breaks while idle is replaced; without a listener it would end the process.
+  // A connection that breaks is replaced, and whoever was using it gets a rejection. Without listeners the event would
+  // end the process: the pool has it for idle connections, the client for one that is handed out between two queries.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const db = new Kysely<Tables>({ dialect: new OurPostgresDialect({ pool }) });
   return openSqlStorage({ db, engine: "postgres" }, appendWith(pool));
 }
