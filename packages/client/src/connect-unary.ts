@@ -21,15 +21,19 @@ export function readConnectAnswer({ status, headers, body }: HttpAnswer): Buffer
 
 /** The body of an error is JSON with a code and a message; anything else is judged by the HTTP status. */
 function rpcError(status: number, body: Buffer): MintError {
-  let said: { code?: unknown; message?: unknown } = {};
-  try {
-    const value: unknown = JSON.parse(body.toString("utf8"));
-    if (typeof value === "object" && value !== null) said = value;
-  } catch {
-    // Not an answer of the protocol, perhaps of a proxy: the status has to do.
-  }
-  const grpcCode = grpcCodeOf(said.code, status);
-  const words = typeof said.message === "string" ? said.message : `HTTP status ${status}`;
+  const said = parseObject(body);
+  const grpcCode = grpcCodeOf(said["code"], status);
+  const words = typeof said["message"] === "string" ? said["message"] : `HTTP status ${status}`;
   const code = isTransient(grpcCode) ? "UNAVAILABLE" : "REFUSED";
   return new MintError(code, `rpc error: code ${grpcCode}: ${words}`, { grpcCode });
+}
+
+/** Empty for what is no answer of the protocol, perhaps of a proxy. */
+function parseObject(body: Buffer): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(body.toString("utf8"));
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
 }

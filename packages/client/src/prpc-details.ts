@@ -7,12 +7,12 @@ import type { ConnectError } from "@connectrpc/connect";
 export function errorDetails(headers: IncomingHttpHeaders): ConnectError["details"] {
   const values = [headers["x-prpc-status-details-bin"] ?? []].flat().flatMap((value) => value.split(","));
   return values.flatMap((value) => {
-    const any = value.trim() === "" ? undefined : readAny(value);
-    return any ? [{ type: any.typeUrl.replace(/^.*\//, ""), value: any.value }] : [];
+    const detail = value.trim() === "" ? undefined : readDetail(value);
+    return detail ? [{ type: detail.typeUrl.replace(/^.*\//, ""), value: detail.value }] : [];
   });
 }
 
-function readAny(base64: string): Any | undefined {
+function readDetail(base64: string): Any | undefined {
   try {
     return fromBinary(AnySchema, Buffer.from(base64, "base64"));
   } catch {

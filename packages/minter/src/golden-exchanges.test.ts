@@ -1,18 +1,13 @@
-import { createPrivateKey, sign } from "node:crypto";
+import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { toBinary, toJsonString } from "@bufbuild/protobuf";
 import { toText } from "@bufbuild/protobuf/txtpb";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
-import {
-  MachineTokenRequestSchema,
-  MachineTokenType,
-  type MintMachineTokenRequest,
-  MintMachineTokenRequestSchema,
-  SignatureAlgorithm,
-} from "@tokens/api";
+import { MintMachineTokenRequestSchema } from "@tokens/api";
 import { parseCertificatePem } from "@tokens/pki";
 import { GoldenFolder } from "golden-files";
 import { describe, expect, it } from "vitest";
+import { signedRequest } from "../test/fleet.js";
 import { localSigner, startTokenServer } from "./index.js";
 import { compilePolicy, policyOfFiles } from "./policy.js";
 import { openSqliteStorage } from "./storage/sqlite.js";
@@ -48,32 +43,25 @@ async function openServer() {
 }
 
 /** A request of the machine that has the fixed key. */
-function mintRequest(): MintMachineTokenRequest {
-  const request = create(MachineTokenRequestSchema, {
-    certificate: parseCertificatePem(keyFile("machine")).der,
-    signatureAlgorithm: SignatureAlgorithm.SHA256_RSA_ALGO,
-    issuedAt: { seconds: BigInt(Date.parse(NOW) / 1000), nanos: 0 },
-    tokenType: MachineTokenType.LUCI_MACHINE_TOKEN,
-  });
-  const serializedTokenRequest = toBinary(MachineTokenRequestSchema, request);
-  const signature = sign("sha256", serializedTokenRequest, createPrivateKey(keyFile("machine.key")));
-  return create(MintMachineTokenRequestSchema, { serializedTokenRequest, signature });
-}
+const request = signedRequest(
+  { privateKey: createPrivateKey(keyFile("machine.key")), certificate: parseCertificatePem(keyFile("machine")).der },
+  Date.parse(NOW),
+);
 
 const binary = "application/prpc; encoding=binary";
 const text = "application/prpc; encoding=text";
-const asBinary = (request: MintMachineTokenRequest) => toBinary(MintMachineTokenRequestSchema, request);
+const asBinary = toBinary(MintMachineTokenRequestSchema, request);
 
 const calls: Record<string, [headers: Record<string, string>, body: Uint8Array | string]> = {
-  "mint-binary": [{ "content-type": binary, accept: binary }, asBinary(mintRequest())],
+  "mint-binary": [{ "content-type": binary, accept: binary }, asBinary],
   "mint-json": [
     { "content-type": "application/json", accept: "application/json" },
-    toJsonString(MintMachineTokenRequestSchema, mintRequest()),
+    toJsonString(MintMachineTokenRequestSchema, request),
   ],
-  "mint-text": [{ "content-type": text, accept: text }, toText(MintMachineTokenRequestSchema, mintRequest())],
+  "mint-text": [{ "content-type": text, accept: text }, toText(MintMachineTokenRequestSchema, request)],
   "refused-by-handler": [{ accept: text }, ""],
   "refused-by-protocol": [{ "content-type": "application/json" }, "["],
-  "answer-too-big": [{ accept: "application/json", "x-prpc-max-response-size": "100" }, asBinary(mintRequest())],
+  "answer-too-big": [{ accept: "application/json", "x-prpc-max-response-size": "100" }, asBinary],
 };
 
 async function exchange(name: string): Promise<string> {
