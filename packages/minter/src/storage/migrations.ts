@@ -9,6 +9,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
   return {
     "0001-keys-policies-leases": { up: (db) => createKeysPoliciesLeases(db, engine) },
     "0002-audit": { up: (db) => createAudit(db, engine) },
+    "0003-certificate-authorities": { up: (db) => createCertificateAuthorities(db, engine) },
   };
 }
 
@@ -76,5 +77,51 @@ async function createAudit({ schema }: Schema, engine: Engine): Promise<void> {
     .addColumn("body", "text", (column) => column.notNull())
     .addColumn("key_id", "text", (column) => column.notNull())
     .addColumn("signature", bytes(engine), (column) => column.notNull())
+    .execute();
+}
+
+/** An id is a 64-bit number, and CRL numbers have up to 160 bits: both are kept as decimal text. */
+async function createCertificateAuthorities({ schema }: Schema, engine: Engine): Promise<void> {
+  await schema
+    .createTable("certificate_authorities")
+    .addColumn("common_name", "text", (column) => column.primaryKey())
+    .addColumn("config", bytes(engine), (column) => column.notNull())
+    .addColumn("files", "text", (column) => column.notNull())
+    .addColumn("added_revision", "text", (column) => column.notNull())
+    .addColumn("updated_revision", "text", (column) => column.notNull())
+    .addColumn("removed_revision", "text", (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable("authority_ids")
+    .addColumn("unique_id", "text", (column) => column.primaryKey())
+    .addColumn("common_name", "text", (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable("crls")
+    .addColumn("list_id", "text", (column) => column.primaryKey())
+    .addColumn("version", "bigint", (column) => column.notNull())
+    .addColumn("this_update_s", "bigint", (column) => column.notNull())
+    .addColumn("next_update_s", "bigint")
+    .addColumn("number", "text")
+    .addColumn("entries", "bigint", (column) => column.notNull())
+    .addColumn("digest", "text", (column) => column.notNull())
+    .addColumn("etag", "text", (column) => column.notNull())
+    .addColumn("taken_at_ms", "bigint", (column) => column.notNull())
+    .addColumn("parts", "bigint", (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable("crl_parts")
+    .addColumn("list_id", "text", (column) => column.notNull())
+    .addColumn("digest", "text", (column) => column.notNull())
+    .addColumn("part", "bigint", (column) => column.notNull())
+    .addColumn("bytes", bytes(engine), (column) => column.notNull())
+    .addPrimaryKeyConstraint("crl_parts_key", ["list_id", "digest", "part"])
+    .execute();
+  await schema
+    .createTable("crl_checks")
+    .addColumn("list_id", "text", (column) => column.primaryKey())
+    .addColumn("checked_at_ms", "bigint")
+    .addColumn("failed_at_ms", "bigint")
+    .addColumn("failure", "text", (column) => column.notNull())
     .execute();
 }

@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import { type AuditAppend, sqlAuditStore } from "./audit-store.js";
+import { sqlAuthorityStore } from "./authority-store.js";
+import { sqlCrlStore } from "./crl-store.js";
 import { sqlKeyStore } from "./key-store.js";
 import { sqlLeaseStore } from "./lease-store.js";
 import { migrate } from "./migrate.js";
@@ -18,6 +20,8 @@ export async function openSqlStorage(database: Database, append: AuditAppend): P
   return {
     keys: sqlKeyStore(database),
     policies: sqlPolicyStore(database),
+    authorities: sqlAuthorityStore(database),
+    crls: sqlCrlStore(database),
     leases: sqlLeaseStore(database),
     audit: sqlAuditStore(database, append),
     ping: async () => void (await sql`select 1`.execute(database.db)),

@@ -1,4 +1,6 @@
 import type { AuditStore } from "../audit/audit-store.js";
+import type { AuthorityStore } from "../certificate-authorities/authority-store.js";
+import type { CrlStore } from "../certificate-authorities/crl-store.js";
 import type { LeaseStore } from "../jobs/lease-store.js";
 import type { KeyStore } from "../keys/key-store.js";
 import type { PolicyStore } from "../policies/policy-store.js";
@@ -10,6 +12,8 @@ import type { PolicyStore } from "../policies/policy-store.js";
 export interface Storage {
   readonly keys: KeyStore;
   readonly policies: PolicyStore;
+  readonly authorities: AuthorityStore;
+  readonly crls: CrlStore;
   readonly leases: LeaseStore;
   readonly audit: AuditStore;
   /** Whether the engine answers now. */

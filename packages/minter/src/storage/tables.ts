@@ -29,6 +29,29 @@ export interface Tables {
   };
   audit_chains: { chain: string; sequence: number; hash: Uint8Array; time_ms: number; checkpointed: Generated<number> };
   audit_checkpoints: { number: number; time_ms: number; body: string; key_id: string; signature: Uint8Array };
+  certificate_authorities: {
+    common_name: string;
+    config: Uint8Array;
+    files: string;
+    added_revision: string;
+    updated_revision: string;
+    removed_revision: string;
+  };
+  authority_ids: { unique_id: string; common_name: string };
+  crls: {
+    list_id: string;
+    version: number;
+    this_update_s: number;
+    next_update_s: number | null;
+    number: string | null;
+    entries: number;
+    digest: string;
+    etag: string;
+    taken_at_ms: number;
+    parts: number;
+  };
+  crl_parts: { list_id: string; digest: string; part: number; bytes: Uint8Array };
+  crl_checks: { list_id: string; checked_at_ms: number | null; failed_at_ms: number | null; failure: string };
 }
 
 /** The two engines. */

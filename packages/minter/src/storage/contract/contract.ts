@@ -1,5 +1,7 @@
 import type { Storage } from "../storage.js";
 import { auditCases } from "./audit-cases.js";
+import { authorityCases } from "./authority-cases.js";
+import { crlCases } from "./crl-cases.js";
 import { keyCases } from "./key-cases.js";
 import { leaseCases } from "./lease-cases.js";
 import { policyCases } from "./policy-cases.js";
@@ -12,4 +14,11 @@ export interface StorageCase {
 }
 
 /** What every storage engine must do; run each case in any test runner, on a storage of its own. */
-export const storageContract: readonly StorageCase[] = [...keyCases, ...policyCases, ...leaseCases, ...auditCases];
+export const storageContract: readonly StorageCase[] = [
+  ...keyCases,
+  ...policyCases,
+  ...authorityCases,
+  ...crlCases,
+  ...leaseCases,
+  ...auditCases,
+];
