@@ -91,7 +91,7 @@ async function replace(
 ): Promise<Written> {
   const target = folder.file(name);
   await removeLeftovers(folder, name, Date.now());
-  const present = await readPresent(target);
+  const present = readPresent(target);
   if (present?.text === text && present.mode === options.mode) return "same";
   if (present !== undefined && !mayReplace(present.text)) return "kept";
   const temporary = folder.file(temporaryName(name, randomBytes(8).toString("hex")));
@@ -108,9 +108,9 @@ async function replace(
 }
 
 /** What is in the file's place, if it is a file that can be read. */
-async function readPresent(path: string): Promise<{ text: string; mode: number } | undefined> {
+function readPresent(path: string): { text: string; mode: number } | undefined {
   try {
-    return await readRegularFile(path, NO_FOLLOW);
+    return readRegularFile(path, NO_FOLLOW);
   } catch {
     // Missing, a link, a folder or not readable: whatever it is, the rename replaces it or fails.
     return undefined;

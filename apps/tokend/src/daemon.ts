@@ -19,7 +19,8 @@ export async function runDaemon({ flags, hooks, health, metricsFile }: DaemonFla
   const stop = stopSignal(notify);
   const keeper = new Keeper({
     // One attempt: a fleet that tries again in step would keep a server down.
-    run: (isDue) => runOnce(flags, { log: newLog(), signal: stop, clock: Date.now, attempts: 1, isDue }),
+    run: (isDue) =>
+      runOnce(flags, { log: newLog(), interruption: { signal: stop }, clock: Date.now, attempts: 1, isDue }),
     clock: () => ({ wallMs: Date.now(), monotonicMs: performance.now() }),
     random: Math.random,
     splay: splayOf(hostname()),

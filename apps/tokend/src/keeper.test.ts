@@ -26,8 +26,8 @@ function startKeeper(splay = 0): Keeper {
         process.pid,
         () => now.wallMs,
       );
-      const signal = new AbortController().signal;
-      return runOnce(flags, { log, signal, clock: () => now.wallMs, attempts: 1, isDue });
+      const interruption = { signal: new AbortController().signal };
+      return runOnce(flags, { log, interruption, clock: () => now.wallMs, attempts: 1, isDue });
     },
     clock: () => now,
     random: () => 0.5,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCertificateAuthority, issueMachineCertificate, toPem } from "@tokens/pki/x509";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type InputFlags, loadInputs } from "./load-inputs.js";
+import { type InputFlags, openKey, readInputs } from "./load-inputs.js";
 
 let folder: string;
 let flags: InputFlags;
@@ -35,10 +35,12 @@ beforeEach(() => {
   };
 });
 
-const load = (changes: Partial<InputFlags> = {}) =>
-  loadInputs({ ...flags, ...changes }, (message) => warnings.push(message));
+async function load(changes: Partial<InputFlags> = {}) {
+  const inputs = await readInputs({ ...flags, ...changes }, (message) => warnings.push(message));
+  return { ...inputs, key: await openKey(inputs) };
+}
 
-describe("loadInputs", () => {
+describe("readInputs and openKey", () => {
   it("loads what is needed, with the same digest each time", async () => {
     const [one, two] = [await load(), await load()];
     expect(one.key.algorithm.number).toBe(1);
@@ -62,9 +64,9 @@ describe("loadInputs", () => {
 
   it("loads CAs, and refuses a file that holds none", async () => {
     expect(String((await load({ caFile: file("ca.pem") })).ca)).toContain("BEGIN CERTIFICATE");
-    await expect(load({ caFile: file("key.pem") })).rejects.toThrow("holds no certificate");
+    await expect(load({ caFile: file("key.pem") })).rejects.toThrow("no list of certificates");
     writeFileSync(file("broken.pem"), "-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n");
-    await expect(load({ caFile: file("broken.pem") })).rejects.toThrow("cannot be read");
+    await expect(load({ caFile: file("broken.pem") })).rejects.toThrow("no list of certificates");
   });
 
   it.each(["key", "certificateFile", "caFile"] as const)("rejects when the file of %s is missing", async (name) => {

@@ -1,17 +1,19 @@
-import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { loadMachineKey, MachineKeyError, type MachineKey } from "@tokens/client/machine-token";
+import { readFileSync } from "node:fs";
+import type { MachineKey } from "@tokens/client/machine-key";
 import type { Flags } from "./flags.js";
 import { inputsDigest } from "./inputs-digest.js";
 import { isFile, isReadableByAll, readSecret } from "./secret-source.js";
 
-/** What a token is minted with. */
+/** What a token is minted with, as it was read. */
 export interface Inputs {
-  readonly key: MachineKey;
-  /** Changes with any byte of what the token depends on. */
-  readonly digest: string;
+  readonly keyBytes: Buffer;
+  readonly certificate: Buffer;
+  /** Opens an encrypted key. */
+  readonly passphrase: Buffer | undefined;
   /** The only CAs that the server's certificate may come from, in PEM. */
   readonly ca: Buffer | undefined;
+  /** Changes with any byte of what the token depends on. */
+  readonly digest: string;
 }
 
 /** Flags that name the inputs. */
@@ -20,43 +22,45 @@ export type InputFlags = Pick<
   "key" | "passphrase" | "certificateFile" | "caFile" | "backend" | "strictPermissions"
 >;
 
-/** Reads the key, the certificate and the CAs. Rejects with the error of the file system, or an Error that says which is wrong. */
-export async function loadInputs(flags: InputFlags, warn: (message: string) => void): Promise<Inputs> {
-  const { backend, certificateFile } = flags;
-  await requirePrivate(flags, warn);
+/** Reads the key, the certificate and the CAs. Rejects with the error of the file system. */
+export async function readInputs(flags: InputFlags, warn: (message: string) => void): Promise<Inputs> {
+  const { backend, certificateFile, caFile } = flags;
+  requirePrivate(flags, warn);
   const keyBytes = await readSecret(flags.key);
-  const certificate = await readFile(certificateFile);
+  const certificate = readFileSync(certificateFile);
   const passphrase = flags.passphrase === "" ? undefined : trimLineEnd(await readSecret(flags.passphrase));
-  const key = loadMachineKey(
-    keyBytes.toString("latin1"),
-    certificate.toString("latin1"),
-    passphrase ? { passphrase } : {},
-  );
-  return { key, digest: inputsDigest({ backend, certificate, key: keyBytes }), ca: await loadCas(flags.caFile) };
+  const ca = caFile === "" ? undefined : readFileSync(caFile);
+  return { keyBytes, certificate, passphrase, ca, digest: inputsDigest({ backend, certificate, key: keyBytes }) };
 }
 
-async function requirePrivate({ key, strictPermissions }: InputFlags, warn: (message: string) => void): Promise<void> {
-  if (!isFile(key) || !(await isReadableByAll(key))) return;
+/**
+ * Makes the key that signs of what was read. Rejects with a MachineKeyError that says what is wrong. Inputs whose digest
+ * is that of the present token need none of this: they have minted it.
+ */
+export async function openKey({ keyBytes, certificate, passphrase, ca }: Inputs): Promise<MachineKey> {
+  // Loaded only now: a run that finds a good token opens no key.
+  const { loadMachineKey, MachineKeyError } = await import("@tokens/client/machine-key");
+  if (ca && !(await areCertificates(ca))) throw new MachineKeyError("the CA file is no list of certificates in PEM");
+  const options = passphrase ? { passphrase } : {};
+  return loadMachineKey(keyBytes.toString("latin1"), certificate.toString("latin1"), options);
+}
+
+function requirePrivate({ key, strictPermissions }: InputFlags, warn: (message: string) => void): void {
+  if (!isFile(key) || !isReadableByAll(key)) return;
   const message = `every user can read the key ${key}: take that permission away (chmod o-r)`;
-  if (strictPermissions) throw new MachineKeyError(message);
+  if (strictPermissions) throw Object.assign(new Error(message), { code: "EPERM" });
   warn(message);
 }
 
-async function loadCas(file: string): Promise<Buffer | undefined> {
-  if (file === "") return undefined;
-  const pem = await readFile(file);
+/** Node would say that a CA cannot be read only when it connects, as if the server could not be reached. */
+async function areCertificates(pem: Buffer): Promise<boolean> {
+  const { X509Certificate } = await import("node:crypto");
   const blocks = pem.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new MachineKeyError(`${file} holds no certificate in PEM`);
-  // Node would say so only when it connects, as if the server could not be reached.
-  for (const block of blocks) requireCertificate(block, file);
-  return pem;
-}
-
-function requireCertificate(pem: string, file: string): void {
   try {
-    void new X509Certificate(pem);
-  } catch (error) {
-    throw new MachineKeyError(`${file} holds a certificate that cannot be read`, { cause: error });
+    return blocks.map((block) => new X509Certificate(block)).length > 0;
+  } catch {
+    // What exactly is wrong with a certificate, OpenSSL says in words for its own developers.
+    return false;
   }
 }
 

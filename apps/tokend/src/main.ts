@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
     default:
       return carryOut(parseOneShotFlags(args), oneShotUsage, async (flags) => {
         const log = new RunLog((line) => process.stderr.write(line), process.pid, Date.now);
-        const { isGood } = await runOnce(flags, { log, signal: interruption(log), clock: Date.now });
+        const { isGood } = await runOnce(flags, { log, interruption: interruption(log), clock: Date.now });
         return isGood ? 0 : 1;
       });
   }
@@ -42,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function carryOut<T>(
   parsed: ParsedFlags<T>,
   usage: () => string,
-  run: (flags: T) => Promise<number>,
+  run: (flags: T) => number | Promise<number>,
 ): Promise<number> {
   if (parsed.kind === "run") return run(parsed.flags);
   process.stderr.write(parsed.kind === "wrong" ? `${parsed.message}\n${usage()}` : usage());

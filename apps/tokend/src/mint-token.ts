@@ -1,20 +1,27 @@
-import { MintError, type MintedMachineToken, proxyFor } from "@tokens/client/machine-token";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type MachineKey,
+  MintError,
+  type MintedMachineToken,
+  mintMachineToken,
+  proxyFor,
+} from "@tokens/client/machine-token";
+import { splayOf } from "@tokens/client/schedule";
 import type { Flags } from "./flags.js";
-import type { Inputs } from "./load-inputs.js";
 import type { RunLog } from "./log.js";
-import type { Outcome } from "./status-report.js";
+import type { Outcome, RunReport } from "./status-report.js";
 
-/** Flags that say how the server is reached. */
-export type MintFlags = Pick<Flags, "backend" | "protocol" | "serverName">;
-
-/** The limits of a call. */
-export interface MintLimits {
-  readonly timeoutMs: number;
-  /** Default: as many as there is time for. */
-  readonly attempts?: number;
+/** How the server is reached, and what it is asked with. */
+export interface MintCall extends Pick<Flags, "backend" | "protocol" | "serverName"> {
+  readonly key: MachineKey;
+  /** The only CAs that the server's certificate may come from, in PEM. */
+  readonly ca: Buffer | undefined;
+  readonly log: RunLog;
   readonly signal: AbortSignal;
   /** Unix milliseconds. */
   readonly clock: () => number;
+  /** Default: as many as there is time for. */
+  readonly attempts?: number;
 }
 
 /** Base URL of the token server: plain HTTP is for this machine alone. */
@@ -23,29 +30,56 @@ export function serverUrl(backend: string): string {
 }
 
 /** Gets a token from the server; each attempt is logged. Rejects with a MintError, or with what the key rejects with. */
-export async function mintToken(
-  { backend, protocol, serverName }: MintFlags,
-  { key, ca }: Inputs,
-  limits: MintLimits,
-  log: RunLog,
-): Promise<MintedMachineToken> {
-  const deadline = `[deadline ${limits.timeoutMs / 1000}s]`;
+export async function mintToken(call: MintCall, timeoutMs: number): Promise<MintedMachineToken> {
+  const { backend, protocol, serverName, key, ca, log, signal, clock, attempts } = call;
+  const deadline = `[deadline ${timeoutMs / 1000}s]`;
   log.log("debug", `RPC ${backend}/tokenserver.minter.TokenMinter.MintMachineToken ${deadline}`);
   const url = serverUrl(backend);
   const proxy = proxyFor(new URL(url), process.env);
   if (proxy) log.log("debug", `through the proxy ${proxy.host}`);
-  // Loaded only now: a run that finds a good token opens no connection.
-  const { mintMachineToken } = await import("@tokens/client/machine-token");
   return mintMachineToken({
     url,
     key,
     protocol,
+    timeoutMs,
+    signal,
+    clock,
+    ...(attempts !== undefined && { attempts }),
     ...(serverName !== "" && { serverName }),
     connection: { ...(ca && { ca }), ...(proxy && { proxy }) },
-    ...limits,
     onRetry: ({ message }, delayMs) =>
       log.log("warning", `RPC failed transiently (retry in ${Math.round(delayMs)}ms): ${message}`),
   });
+}
+
+/** A call in a run that has a time of its own. */
+export interface TimedMintCall extends MintCall {
+  readonly splayMs: number;
+  /** When the run's time is up, in monotonic milliseconds. The splay does not count. */
+  readonly endMs: number;
+}
+
+/** A call that got no token. */
+export interface FailedMint {
+  readonly outcome: Outcome;
+  readonly error: unknown;
+}
+
+/** Gets a token within the time of a run, after the splay of this host, and notes in the report how that went. */
+export async function mintInTime(call: TimedMintCall, report: RunReport): Promise<MintedMachineToken | FailedMint> {
+  const waitMs = call.splayMs * splayOf(Buffer.from(call.key.certificateDer).toString("hex"));
+  if (waitMs > 0) await sleep(waitMs, undefined, { signal: call.signal }).catch(() => undefined);
+  const begin = performance.now();
+  try {
+    const minted = await mintToken(call, call.endMs + waitMs - begin);
+    report.serviceVersion = minted.serviceVersion;
+    return minted;
+  } catch (error) {
+    if (error instanceof MintError && error.serviceVersion !== undefined) report.serviceVersion = error.serviceVersion;
+    return { outcome: outcomeOf(error), error };
+  } finally {
+    report.rpcMs = performance.now() - begin;
+  }
 }
 
 /** LUCI's names for what can go wrong with the call. Codes 2, 13 and 14 hide in a wrapper that its agent does not open. */

@@ -12,18 +12,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-async function print(isJson = false) {
+function print(isJson = false) {
   let [printed, complaint] = ["", ""];
   const output = { out: (text: string) => (printed += text), complain: (message: string) => (complaint += message) };
-  const code = await printToken({ tokenFile, isJson }, output, 1_000_000);
+  const code = printToken({ tokenFile, isJson }, output, 1_000_000);
   return { code, printed, complaint };
 }
 
 describe("printToken", () => {
-  it("prints a token that can be used, and nothing else", async () => {
+  it("prints a token that can be used, and nothing else", () => {
     writeFileSync(tokenFile, '{"luci_machine_token": "t", "expiry": "2000"}');
-    expect(await print()).toEqual({ code: 0, printed: "t\n", complaint: "" });
-    expect((await print(true)).printed).toBe('{"token":"t","expiry":"1970-01-01T00:33:20.000Z"}\n');
+    expect(print()).toEqual({ code: 0, printed: "t\n", complaint: "" });
+    expect(print(true).printed).toBe('{"token":"t","expiry":"1970-01-01T00:33:20.000Z"}\n');
   });
 
   it.each([
@@ -31,9 +31,9 @@ describe("printToken", () => {
     ["has no token", "{}", "it holds none"],
     ["is not JSON", '{"luci_machine_token": "t"', "it is not JSON"],
     ["has a token that is over", '{"luci_machine_token": "t", "expiry": "1000"}', "its token is over"],
-  ])("prints nothing when the file %s", async (_, text, words) => {
+  ])("prints nothing when the file %s", (_, text, words) => {
     if (text !== undefined) writeFileSync(tokenFile, text);
-    const { code, printed, complaint } = await print();
+    const { code, printed, complaint } = print();
     expect([code, printed]).toEqual([1, ""]);
     expect(complaint).toContain(words);
   });

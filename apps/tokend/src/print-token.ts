@@ -28,13 +28,13 @@ export function printUsage(): string {
   );
 }
 
-/** Prints the token that is in a file, if it can be used now. Resolves with the exit code. */
-export async function printToken(
+/** Prints the token that is in a file, if it can be used now. Returns the exit code. */
+export function printToken(
   { tokenFile, isJson }: PrintFlags,
   output: { out(text: string): void; complain(message: string): void },
   nowMs: number,
-): Promise<number> {
-  const { file } = await readTokenFile(tokenFile, output.complain);
+): number {
+  const { file } = readTokenFile(tokenFile, output.complain);
   const { luci_machine_token: token = "", expiry = 0 } = file;
   if (token === "" || expiry * 1000 <= nowMs) {
     output.complain(`no usable token in ${tokenFile}: ${token === "" ? "it holds none" : "its token is over"}`);

@@ -1,17 +1,16 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 
 /**
- * Reads a file's text and permission bits. Rejects with the error of the file system, and for what is not a file: a pipe
- * that somebody put in its place would never end.
+ * Reads a file's text and permission bits. Throws the error of the file system, and an Error for what is not a file: a
+ * pipe that somebody put in its place would never end.
  */
-export async function readRegularFile(path: string, flags = 0): Promise<{ text: string; mode: number }> {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | flags);
+export function readRegularFile(path: string, flags = 0): { text: string; mode: number } {
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | flags);
   try {
-    const stat = await file.stat();
+    const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Error(`${path} is not a file`);
-    return { text: await file.readFile("utf8"), mode: stat.mode & 0o777 };
+    return { text: readFileSync(fd, "utf8"), mode: stat.mode & 0o777 };
   } finally {
-    await file.close();
+    closeSync(fd);
   }
 }

@@ -12,28 +12,28 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-async function read() {
+function read() {
   const warnings: string[] = [];
-  return { ...(await readTokenFile(path, (message) => warnings.push(message))), warnings };
+  return { ...readTokenFile(path, (message) => warnings.push(message)), warnings };
 }
 
 describe("readTokenFile", () => {
-  it("reads a token and keeps its text", async () => {
+  it("reads a token and keeps its text", () => {
     const text = '{"luci_machine_token": "t", "expiry": "9"}';
     writeFileSync(path, text);
-    expect(await read()).toEqual({ file: { luci_machine_token: "t", expiry: 9 }, text, warnings: [] });
+    expect(read()).toEqual({ file: { luci_machine_token: "t", expiry: 9 }, text, warnings: [] });
   });
 
-  it("says nothing of a file that is missing", async () => {
-    expect(await read()).toEqual({ file: {}, warnings: [] });
+  it("says nothing of a file that is missing", () => {
+    expect(read()).toEqual({ file: {}, warnings: [] });
   });
 
   it.each([
     ["not JSON", '{"luci_machine_token": "secret"', /it is not JSON/],
     ["another program's", '{"more": "secret"}', /unknown key/],
-  ])("warns of a file that is %s, without repeating it", async (_, text, warning) => {
+  ])("warns of a file that is %s, without repeating it", (_, text, warning) => {
     writeFileSync(path, text);
-    const { file, warnings } = await read();
+    const { file, warnings } = read();
     expect([file, warnings]).toEqual([{}, [expect.stringMatching(warning)]]);
     expect(warnings.join()).not.toContain("secret");
   });

@@ -10,9 +10,9 @@ export interface FoundTokenFile {
 }
 
 /** Reads a token file. One that is missing or cannot be used counts as empty; the latter is worth a warning. */
-export async function readTokenFile(path: string, warn: (message: string) => void): Promise<FoundTokenFile> {
+export function readTokenFile(path: string, warn: (message: string) => void): FoundTokenFile {
   try {
-    const { text } = await readRegularFile(path);
+    const { text } = readRegularFile(path);
     return { file: parseTokenFile(text), text };
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";

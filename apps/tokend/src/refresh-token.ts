@@ -1,16 +1,14 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { MintError, type MintedMachineToken } from "@tokens/client/machine-token";
-import { decideRefresh, MIN_LIFETIME_MS, nextUpdateSeconds, splayOf } from "@tokens/client/schedule";
+import type { MintedMachineToken } from "@tokens/client/machine-token";
+import { decideRefresh, MIN_LIFETIME_MS, nextUpdateSeconds } from "@tokens/client/schedule";
 import type { TokenFile } from "@tokens/client/token-file";
-import { isPermissionError } from "./atomic-write.js";
 import type { Flags } from "./flags.js";
-import { type Inputs, loadInputs } from "./load-inputs.js";
+import type { Interruption } from "./interruption.js";
+import { inputsStamp } from "./inputs-stamp.js";
 import type { RunLog } from "./log.js";
-import { mintToken, outcomeOf } from "./mint-token.js";
-import { type FoundTokenFile, readTokenFile } from "./read-token-file.js";
-import { type SaveOptions, saveToken } from "./save-token.js";
+import { readTokenFile } from "./read-token-file.js";
+import type { Saved, SaveOptions } from "./save-token.js";
 import type { Outcome, RunReport } from "./status-report.js";
-import { decodeState, encodeState } from "./tokend-state.js";
+import { decodeState, encodeState, type TokendState } from "./tokend-state.js";
 
 /** A timer of Node's cannot wait for longer, in milliseconds. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -18,8 +16,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** What a run needs from its surroundings. */
 export interface Surroundings {
   readonly log: RunLog;
-  /** Interrupts the run. */
-  readonly signal: AbortSignal;
+  readonly interruption: Interruption;
   /** Unix milliseconds. */
   readonly clock: () => number;
   /** How often the server may be asked. Default: as often as there is time for. */
@@ -29,75 +26,67 @@ export interface Surroundings {
 }
 
 /** A run has begun. */
-interface TimedSurroundings extends Surroundings {
+interface Run extends Surroundings {
+  readonly flags: Flags;
+  readonly report: RunReport;
   /** When its time is up, in monotonic milliseconds. */
   readonly endMs: number;
 }
 
-/** Refreshes the token if it has to be, and fills in the report. True if there is a good token, and all copies of it. */
-export async function refreshToken(flags: Flags, report: RunReport, given: Surroundings): Promise<boolean> {
-  const { log, clock, isDue = false } = given;
-  const surroundings = { ...given, endMs: performance.now() + flags.timeoutMs };
+/**
+ * Refreshes the token if it has to be, and fills in the report. True if there is a good token, and all copies of it. What
+ * only some runs need is loaded when they do: most find a good token.
+ */
+export async function refreshToken(flags: Flags, report: RunReport, surroundings: Surroundings): Promise<boolean> {
+  const { log, clock, isDue = false } = surroundings;
+  const run: Run = { ...surroundings, flags, report, endMs: performance.now() + flags.timeoutMs };
   const warn = (message: string) => log.log("warning", message);
-  const found = await readTokenFile(flags.tokenFile, warn);
+  const found = readTokenFile(flags.tokenFile, warn);
   report.token = found.file;
-  const inputs = await loadInputs(flags, warn).catch((error: Error) => error);
-  if (inputs instanceof Error) {
+  const cannotRead = (error: Error) => {
     report.reason = (found.file.next_update ?? 0) === 0 ? "NEW_TOKEN" : "PARAMS_CHANGE";
-    return fail(report, "CANT_READ_KEY", inputs, log);
-  }
-  const storedDigest = decodeState(found.file.tokend_state)?.inputsDigest;
-  const { forceRefresh } = flags;
-  const decided = decideRefresh({
+    return fail(run, "CANT_READ_KEY", error);
+  };
+  const state = decodeState(found.file.tokend_state);
+  const stamp = inputsStamp(flags, clock());
+  const inDoubt = {
     file: found.file,
-    storedDigest,
-    digest: inputs.digest,
-    forceRefresh,
+    storedDigest: state?.inputsDigest,
+    forceRefresh: flags.forceRefresh,
     nowMs: clock(),
-  });
-  const reason = decided ?? (isDue ? "TOKEN_EXPIRES" : undefined);
-  if (reason === undefined) return keepToken(flags, report, surroundings);
-  report.reason = reason;
-  const minted = await mint(flags, inputs, report, surroundings).catch((error: unknown) => error);
-  if (!isMinted(minted)) return fail(report, outcomeOf(minted), minted, log);
-  report.token = freshFile(minted, inputs.digest, clock(), log);
-  return storeToken(flags, found, report, surroundings);
+  };
+  if (stamp !== undefined && stamp === state?.inputsStamp && !isDue) {
+    // Nobody has written to the inputs since they minted this token: they need not be read to know their digest.
+    if (decideRefresh({ ...inDoubt, digest: state.inputsDigest }) === undefined) return keepToken(run);
+  }
+  // From here on a run may wait: for a key on stdin, and for the server.
+  const { signal } = run.interruption;
+  const { openKey, readInputs } = await import("./load-inputs.js");
+  const inputs = await readInputs(flags, warn).catch((error: Error) => error);
+  if (inputs instanceof Error) return cannotRead(inputs);
+  const decided = decideRefresh({ ...inDoubt, digest: inputs.digest });
+  if (decided === undefined && !isDue) return keepToken(run);
+  const key = await openKey(inputs).catch((error: Error) => error);
+  if (key instanceof Error) return cannotRead(key);
+  report.reason = decided ?? "TOKEN_EXPIRES";
+  const { mintInTime } = await import("./mint-token.js");
+  const minted = await mintInTime({ ...run, ...flags, key, ca: inputs.ca, signal }, report);
+  if ("outcome" in minted) return fail(run, minted.outcome, minted.error);
+  // A stamp from before the inputs were read: what was written since has another.
+  report.token = freshFile(minted, { inputsDigest: inputs.digest, inputsStamp: stamp }, clock(), log);
+  return storeToken(run, found.text);
 }
 
-function fail(report: RunReport, outcome: Outcome, error: unknown, log: RunLog): false {
+function fail({ report, log }: Run, outcome: Outcome, error: unknown): false {
   report.outcome = outcome;
   report.failure = error instanceof Error ? error.message : "unknown error";
-  if (error instanceof MintError && error.serviceVersion !== undefined) report.serviceVersion = error.serviceVersion;
   log.log("error", report.failure);
   return false;
 }
 
-async function mint(
-  flags: Flags,
-  inputs: Inputs,
-  report: RunReport,
-  { log, signal, clock, attempts, endMs }: TimedSurroundings,
-): Promise<MintedMachineToken> {
-  const waitMs = flags.splayMs * splayOf(Buffer.from(inputs.key.certificateDer).toString("hex"));
-  if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-  const begin = performance.now();
-  try {
-    const limits = { timeoutMs: endMs + waitMs - begin, signal, clock, ...(attempts !== undefined && { attempts }) };
-    const minted = await mintToken(flags, inputs, limits, log);
-    report.serviceVersion = minted.serviceVersion;
-    return minted;
-  } finally {
-    report.rpcMs = performance.now() - begin;
-  }
-}
-
-function isMinted(value: unknown): value is MintedMachineToken {
-  return typeof value === "object" && value !== null && "token" in value;
-}
-
 function freshFile(
   { token, expirySeconds }: MintedMachineToken,
-  digest: string,
+  state: TokendState,
   nowMs: number,
   log: RunLog,
 ): TokenFile {
@@ -107,33 +96,36 @@ function freshFile(
     expiry: expirySeconds,
     last_update: Math.floor(nowMs / 1000),
     next_update: nextUpdateSeconds(expirySeconds, nowMs),
-    tokend_state: encodeState({ inputsDigest: digest }),
+    tokend_state: encodeState(state),
   };
 }
 
 /** The token is good: only copies that differ are written. */
-async function keepToken(flags: Flags, report: RunReport, surroundings: TimedSurroundings): Promise<boolean> {
-  const options = writeOptions(flags, untilEnd(surroundings), surroundings.log);
-  const { replaced, error } = await saveToken(flags.tokenFileCopies, report.token, options);
+async function keepToken(run: Run): Promise<boolean> {
+  const { flags, report } = run;
+  const { replaced, error } = await save(run, flags.tokenFileCopies);
   report.reason = replaced > 0 || error !== undefined ? "MISSING_TOKEN_COPY" : "TOKEN_IS_GOOD";
-  report.outcome = error === undefined ? "TOKEN_IS_GOOD" : saveOutcome(error);
+  report.outcome = error === undefined ? "TOKEN_IS_GOOD" : await saveOutcome(error);
   return error === undefined;
 }
 
-async function storeToken(
-  flags: Flags,
-  found: FoundTokenFile,
-  report: RunReport,
-  surroundings: TimedSurroundings,
-): Promise<boolean> {
+async function storeToken(run: Run, seen: string | undefined): Promise<boolean> {
+  const { flags, report } = run;
   const paths = [flags.tokenFile, ...flags.tokenFileCopies];
-  const overrules = report.reason === "FORCE_REFRESH" ? found.text : undefined;
-  const options = { ...writeOptions(flags, untilEnd(surroundings), surroundings.log), overrules };
-  const { token, error } = await saveToken(paths, report.token, options);
+  const { token, error } = await save(run, paths, report.reason === "FORCE_REFRESH" ? seen : undefined);
   report.token = token;
-  if (error !== undefined) return fail(report, saveOutcome(error), error, surroundings.log);
+  if (error !== undefined) return fail(run, await saveOutcome(error), error);
   report.outcome = "UPDATE_SUCCESS";
   return true;
+}
+
+async function save(run: Run, paths: readonly string[], overrules?: string): Promise<Saved> {
+  const { flags, report, log, interruption, endMs } = run;
+  if (paths.length === 0) return { token: report.token, replaced: 0, error: undefined };
+  const { saveToken } = await import("./save-token.js");
+  const leftMs = Math.ceil(Math.min(LONGEST_TIMER_MS, Math.max(0, endMs - performance.now())));
+  const untilEnd = AbortSignal.any([interruption.signal, AbortSignal.timeout(leftMs)]);
+  return saveToken(paths, report.token, { ...writeOptions(flags, untilEnd, log), overrules });
 }
 
 /** How the flags say that files are written. */
@@ -142,12 +134,7 @@ export function writeOptions(flags: Flags, signal: AbortSignal, log: RunLog): Sa
   return { mode, gid, followLinks, strictPermissions, signal, warn: (message) => log.log("warning", message) };
 }
 
-/** Ends with the run's time, too. */
-function untilEnd({ signal, endMs }: TimedSurroundings): AbortSignal {
-  const leftMs = Math.ceil(Math.min(LONGEST_TIMER_MS, Math.max(0, endMs - performance.now())));
-  return AbortSignal.any([signal, AbortSignal.timeout(leftMs)]);
-}
-
-function saveOutcome(error: unknown): Outcome {
+async function saveOutcome(error: unknown): Promise<Outcome> {
+  const { isPermissionError } = await import("./atomic-write.js");
   return isPermissionError(error) ? "SAVE_TOKEN_PERM_ERROR" : "UNKNOWN_SAVE_TOKEN_ERROR";
 }

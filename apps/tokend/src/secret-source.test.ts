@@ -48,10 +48,10 @@ it("isFile tells paths from the other sources", () => {
   expect(sources.map(isFile)).toEqual([true, true, true, true, false, false, false]);
 });
 
-it("isReadableByAll looks at the permissions", async () => {
-  expect(await isReadableByAll(file)).toBe(false);
+it("isReadableByAll looks at the permissions", () => {
+  expect(isReadableByAll(file)).toBe(false);
   rmSync(file);
   writeFileSync(file, "");
   chmodSync(file, 0o644);
-  expect(await isReadableByAll(file)).toBe(true);
+  expect(isReadableByAll(file)).toBe(true);
 });

@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 
 /** Secrets that can be read only once: from stdin, from a descriptor, and from the environment. */
 const taken = new Map<string, Buffer>();
@@ -14,7 +13,7 @@ export function isFile(source: string): boolean {
  * kept; a variable is removed from the environment, so that no child process inherits it. Rejects when there is nothing.
  */
 export async function readSecret(source: string, environment: NodeJS.ProcessEnv = process.env): Promise<Buffer> {
-  if (isFile(source)) return readFile(source);
+  if (isFile(source)) return readFileSync(source);
   const known = taken.get(source);
   if (known) return known;
   const secret = source.startsWith("env:")
@@ -37,7 +36,7 @@ async function readDescriptor(fd: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Whether every user of the machine can read a file. */
-export async function isReadableByAll(file: string): Promise<boolean> {
-  return ((await stat(file)).mode & 0o004) !== 0;
+/** Whether every user of the machine can read a file. Throws the error of the file system. */
+export function isReadableByAll(file: string): boolean {
+  return (statSync(file).mode & 0o004) !== 0;
 }

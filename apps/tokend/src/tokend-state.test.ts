@@ -9,6 +9,14 @@ describe("the agent's notes", () => {
     );
   });
 
+  it("keep the stamp of the inputs behind what LUCI's agent notes", () => {
+    const text = encodeState({ inputsDigest: "abc", inputsStamp: "b 1:2" });
+    expect(Buffer.from(text, "base64").toString()).toBe('{"InputsDigest":"abc","Version":"1.3","InputsStamp":"b 1:2"}');
+    expect(decodeState(text)).toEqual({ inputsDigest: "abc", inputsStamp: "b 1:2" });
+    const odd = Buffer.from('{"InputsDigest":"abc","InputsStamp":1}').toString("base64");
+    expect(decodeState(odd)).toEqual({ inputsDigest: "abc" });
+  });
+
   it.each([
     undefined,
     "",

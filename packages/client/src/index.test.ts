@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import * as client from "./index.js";
+import * as machineKey from "./machine-key.js";
 import * as machineToken from "./machine-token.js";
 import * as prpcTransport from "./prpc-transport.js";
 import * as schedule from "./schedule.js";
@@ -27,6 +28,7 @@ it("exports these names and no others", () => {
     "mintMachineToken",
     "proxyFor",
   ]);
+  expect(names(machineKey)).toEqual(["MachineKeyError", "loadMachineKey", "readCertificate"]);
   expect(names(prpcTransport)).toEqual(["createPrpcTransport"]);
   expect(names(schedule)).toEqual([
     "MIN_LIFETIME_MS",
@@ -58,8 +60,11 @@ describe("lean entries", () => {
     return seen;
   }
 
-  it.each(["machine-token", "schedule", "token-file"])("%s imports nothing but Node and its own files", (entry) => {
-    const foreign = [...importsOf(entry)].filter((name) => !/^node:|^\.\//.test(name));
-    expect(foreign).toEqual([]);
-  });
+  it.each(["machine-token", "machine-key", "schedule", "token-file"])(
+    "%s imports nothing but Node and its own files",
+    (entry) => {
+      const foreign = [...importsOf(entry)].filter((name) => !/^node:|^\.\//.test(name));
+      expect(foreign).toEqual([]);
+    },
+  );
 });

@@ -4,6 +4,8 @@ import { MachineKeyError } from "./errors.js";
 import { readPemBlock } from "./pem-block.js";
 import { type SignatureAlgorithm, signatureAlgorithmOf } from "./signature-algorithm.js";
 
+export { MachineKeyError } from "./errors.js";
+
 const signInThreadPool = promisify(sign) as (
   digest: string | null,
   data: Uint8Array,

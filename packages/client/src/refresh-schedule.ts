@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /** A moment by both clocks, in milliseconds: the wall clock may jump, the monotonic one stands still while a machine sleeps. */
 export interface Moment {
   readonly wallMs: number;
@@ -38,7 +36,12 @@ const LONGEST_WAIT_MS = 60_000;
 
 /** A host's place in the fleet, from 0 to 1: always the same for the same name, and spread evenly over all names. */
 export function splayOf(name: string): number {
-  return createHash("sha256").update(name).digest().readUInt32BE() / 2 ** 32;
+  // FNV-1a and the finish of MurmurHash3: nothing secret here is worth loading a cryptographic hash.
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(name, "utf8")) hash = Math.imul(hash ^ byte, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
 /** The life of a token that was got before this program ran: the monotonic clock only tells what passed since. */

@@ -1,26 +1,33 @@
-import { X509Certificate } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { readFile, unlink } from "node:fs/promises";
-import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { isPermissionError, writeAtomically, type WriteOptions } from "../atomic-write.js";
-import { type InputFlags, type Inputs, loadInputs } from "../load-inputs.js";
+import type { MachineKey } from "@tokens/client/machine-key";
+import { type InputFlags, openKey, readInputs } from "../load-inputs.js";
 import { openFolder } from "../safe-folder.js";
 import { isFile, isReadableByAll } from "../secret-source.js";
 import { fail, type Finding, messageOf, pass, skip } from "./check.js";
 
-/** Whether the key and the certificate can be used; the inputs, when they can. */
-export async function checkInputs(flags: InputFlags): Promise<{ findings: Finding[]; inputs: Inputs | undefined }> {
+/** A key that can be used, and the CAs that the server is trusted by. */
+export interface OpenedInputs {
+  readonly key: MachineKey;
+  readonly ca: Buffer | undefined;
+}
+
+const KINDS: Readonly<Record<number, string>> = { 1: "RSA", 1000: "EC P-256", 1001: "EC P-384", 1002: "Ed25519" };
+
+/** Whether the key and the certificate can be used; the key, when they can. */
+export async function checkInputs(
+  flags: InputFlags,
+): Promise<{ findings: Finding[]; opened: OpenedInputs | undefined }> {
   try {
-    const inputs = await loadInputs({ ...flags, strictPermissions: false }, () => undefined);
-    const kinds: Record<number, string> = { 1: "RSA", 1000: "EC P-256", 1001: "EC P-384", 1002: "Ed25519" };
-    const kind = kinds[inputs.key.algorithm.number] ?? "unknown";
-    return {
-      findings: [
-        pass("files", `${flags.key} and ${flags.certificateFile} can be read`),
-        pass("key-matches-certificate", `${kind} key`),
-      ],
-      inputs,
-    };
+    const inputs = await readInputs({ ...flags, strictPermissions: false }, () => undefined);
+    const key = await openKey(inputs);
+    const findings = [
+      pass("files", `${flags.key} and ${flags.certificateFile} can be read`),
+      pass("key-matches-certificate", `${KINDS[key.algorithm.number] ?? "unknown"} key`),
+    ];
+    return { findings, opened: { key, ca: inputs.ca } };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const isUnreadable = code === "ENOENT" || code === "ENOTDIR" || isPermissionError(error);
@@ -31,16 +38,16 @@ export async function checkInputs(flags: InputFlags): Promise<{ findings: Findin
           messageOf(error),
           "use the key and the certificate that were made together, in PEM",
         );
-    return { findings: [finding], inputs: undefined };
+    return { findings: [finding], opened: undefined };
   }
 }
 
 /** Whether others can read the key. */
-export async function checkKeyPermissions({ key }: InputFlags): Promise<Finding> {
+export function checkKeyPermissions({ key }: InputFlags): Finding {
   const check = "key-permissions";
   if (!isFile(key)) return skip(check, "the key does not lie in a file");
   try {
-    if (!(await isReadableByAll(key))) return pass(check, "only its owner and group can read the key");
+    if (!isReadableByAll(key)) return pass(check, "only its owner and group can read the key");
     return fail(check, `every user can read ${key}`, `chmod o-r ${key}`);
   } catch (error) {
     return skip(check, messageOf(error));

@@ -1,7 +1,5 @@
 import { MintError } from "@tokens/client/machine-token";
-import { type Inputs } from "../load-inputs.js";
-import { RunLog } from "../log.js";
-import { type MintFlags, type MintLimits, mintToken } from "../mint-token.js";
+import { type MintCall, mintToken } from "../mint-token.js";
 import { fail, type Finding, messageOf, pass } from "./check.js";
 
 /** What to do about the server's refusals. */
@@ -22,11 +20,10 @@ const CALL_FIXES: Readonly<Record<number, string>> = {
 };
 
 /** Whether the server mints a token for this machine. The token is thrown away. */
-export async function checkMint(flags: MintFlags, inputs: Inputs, limits: MintLimits): Promise<Finding> {
-  const silent = new RunLog(() => undefined, process.pid, limits.clock);
+export async function checkMint(call: MintCall, timeoutMs: number): Promise<Finding> {
   try {
-    const { expirySeconds, serviceVersion } = await mintToken(flags, inputs, { ...limits, attempts: 1 }, silent);
-    const minutes = Math.round((expirySeconds - limits.clock() / 1000) / 60);
+    const { expirySeconds, serviceVersion } = await mintToken({ ...call, attempts: 1 }, timeoutMs);
+    const minutes = Math.round((expirySeconds - call.clock() / 1000) / 60);
     return pass("mint", `${serviceVersion} minted a token for ${minutes} minutes`);
   } catch (error) {
     return fail("mint", messageOf(error), fixOf(error));

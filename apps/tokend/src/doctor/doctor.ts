@@ -1,6 +1,5 @@
 import { proxyFor } from "@tokens/client/machine-token";
 import type { Flags } from "../flags.js";
-import type { Inputs } from "../load-inputs.js";
 import { RunLog } from "../log.js";
 import { serverUrl } from "../mint-token.js";
 import { writeOptions } from "../refresh-token.js";
@@ -32,26 +31,26 @@ export async function runDoctor(asked: DoctorFlags, print: (text: string) => voi
 }
 
 async function* examine({ flags, machineCaFile }: DoctorFlags): AsyncGenerator<Finding> {
-  const { findings, inputs } = await checkInputs(flags);
+  const { findings, opened } = await checkInputs(flags);
+  const log = new RunLog(() => undefined, process.pid, Date.now);
   yield* findings;
-  yield await checkKeyPermissions(flags);
-  if (inputs) {
-    yield checkCertificateDates(inputs.key.certificateDer, Date.now());
-    yield await checkCertificateChain(inputs.key.certificateDer, machineCaFile, Date.now());
+  yield checkKeyPermissions(flags);
+  if (opened) {
+    yield checkCertificateDates(opened.key.certificateDer, Date.now());
+    yield await checkCertificateChain(opened.key.certificateDer, machineCaFile, Date.now());
   }
   yield checkFolder(flags.tokenFile, flags.followLinks);
-  const isReached = yield* examineNetwork(flags, inputs);
-  if (inputs && isReached) {
-    const limits = { timeoutMs: flags.timeoutMs, signal: new AbortController().signal, clock: Date.now };
-    yield await checkMint(flags, inputs, limits);
-  } else yield skip("mint", inputs ? "the server cannot be reached" : "there is no key to sign with");
-  const log = new RunLog(() => undefined, process.pid, Date.now);
+  const isReached = yield* examineNetwork(flags, opened?.ca);
+  const { signal } = new AbortController();
+  if (opened && isReached)
+    yield await checkMint({ ...flags, ...opened, log, signal, clock: Date.now }, flags.timeoutMs);
+  else yield skip("mint", opened ? "the server cannot be reached" : "there is no key to sign with");
   const options = writeOptions(flags, AbortSignal.timeout(stepMs(flags)), log);
   yield await checkWrite(flags.tokenFile, { ...options, strictPermissions: false });
 }
 
 /** Looks at each step of the way to the server until one fails; whether it was reached. */
-async function* examineNetwork(flags: Flags, inputs: Inputs | undefined): AsyncGenerator<Finding, boolean> {
+async function* examineNetwork(flags: Flags, ca: Buffer | undefined): AsyncGenerator<Finding, boolean> {
   const url = new URL(serverUrl(flags.backend));
   let proxy: URL | undefined;
   try {
@@ -69,7 +68,7 @@ async function* examineNetwork(flags: Flags, inputs: Inputs | undefined): AsyncG
   const tcp = await checkTcp(next.hostname, port, AbortSignal.timeout(stepMs(flags)));
   yield tcp;
   if (!tcp.ok) return false;
-  const connection = { ...(inputs?.ca && { ca: inputs.ca }), ...(proxy && { proxy }) };
+  const connection = { ...(ca && { ca }), ...(proxy && { proxy }) };
   const server = await checkServer(url, connection, AbortSignal.timeout(stepMs(flags)), Date.now);
   yield* server;
   return server.every(({ check, ok }) => ok !== false || check === "clock");
