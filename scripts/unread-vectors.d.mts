@@ -1,1 +1,5 @@
-export function complaints(files: readonly string[], read: readonly string[], listed: readonly string[]): string[];
+export function compare(
+  files: readonly string[],
+  read: readonly string[],
+  listed: readonly string[],
+): { unread: string[]; listedInVain: string[] };
