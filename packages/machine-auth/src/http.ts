@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Authentication, ConfirmedCaller } from "./authenticate.js";
 import { type Annotate, type Enforce, type MiddlewareOptions, nodeAuthenticator } from "./middleware.js";
+import { endWith } from "./node-response.js";
 import { refusedAnswer } from "./refused-answer.js";
 
+export { callerOf } from "./caller-of.js";
 export { identityHeaders } from "./identity-headers.js";
 export type { Annotate, Enforce, MiddlewareOptions } from "./middleware.js";
 
@@ -41,15 +43,9 @@ export function machineAuth(
         if (caller.status === "confirmed" || mode === "annotate") {
           return handler(Object.assign(request, { caller }), response);
         }
-        const { status, headers, text } = refusedAnswer(caller, clock());
-        end(response, status, text, headers);
+        endWith(response, refusedAnswer(caller, clock()));
       },
-      () => end(response, 500, "internal error", {}),
+      () => endWith(response, { status: 500, headers: {}, text: "internal error" }),
     );
   };
-}
-
-function end(response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>>): void {
-  response.writeHead(status, { ...headers, "content-type": "text/plain; charset=utf-8" });
-  response.end(`${text}\n`);
 }

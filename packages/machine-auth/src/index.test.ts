@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import * as connect from "./connect.js";
 import * as delegationToken from "./delegation-token.js";
+import * as express from "./express.js";
+import * as fastify from "./fastify.js";
+import * as hono from "./hono.js";
 import * as http from "./http.js";
 import * as machineAuth from "./index.js";
 import * as machineToken from "./machine-token.js";
@@ -21,7 +25,10 @@ it("exports these names and no others", () => {
     "verifyDelegationToken",
     "verifyMachineToken",
   ]);
-  expect(Object.keys(http).toSorted()).toEqual(["identityHeaders", "machineAuth"]);
+  const middleware = ["callerOf", "identityHeaders", "machineAuth"];
+  for (const framework of [http, express, fastify]) expect(Object.keys(framework).toSorted()).toEqual(middleware);
+  expect(Object.keys(hono).toSorted()).toEqual(["identityHeaders", "machineAuth"]);
+  expect(Object.keys(connect).toSorted()).toEqual(["callerKey", ...middleware]);
   expect(Object.keys(delegationToken).toSorted()).toEqual([
     "BEARER_DELEGATION_TOKEN",
     "DELEGATION_TOKEN_HEADER",
@@ -57,14 +64,37 @@ it("exports these names and no others", () => {
   ]);
 });
 
+interface Manifest {
+  dependencies?: unknown;
+  optionalDependencies?: unknown;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
+  exports: Record<string, unknown>;
+}
+
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as Manifest;
+
 it("depends on nothing: its installed closure is one package", () => {
-  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as Record<
-    string,
-    unknown
-  >;
-  expect([manifest["dependencies"], manifest["peerDependencies"], manifest["optionalDependencies"]]).toEqual([
-    undefined,
-    undefined,
-    undefined,
+  expect([manifest.dependencies, manifest.optionalDependencies]).toEqual([undefined, undefined]);
+});
+
+it("names the frameworks that it works with, and makes nobody install them", () => {
+  expect(Object.keys(manifest.peerDependencies)).toEqual(["@connectrpc/connect", "express", "fastify", "hono"]);
+  const optional = Object.entries(manifest.peerDependenciesMeta).filter(([, { optional: is }]) => is);
+  expect(optional.map(([name]) => name)).toEqual(Object.keys(manifest.peerDependencies));
+});
+
+it("has these entry points", () => {
+  expect(Object.keys(manifest.exports)).toEqual([
+    ".",
+    "./connect",
+    "./delegation-token",
+    "./express",
+    "./fastify",
+    "./hono",
+    "./http",
+    "./machine-token",
+    "./trust-bundle",
+    "./package.json",
   ]);
 });

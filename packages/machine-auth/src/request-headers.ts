@@ -26,6 +26,14 @@ export function rawValues({ rawHeaders }: NodeHeaders): (name: string) => readon
   return (name) => rawHeaders.filter((_value, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name);
 }
 
+/** The values of a header where Fetch's headers are all there is: several are joined with commas. */
+export function webValues(headers: Headers): (name: string) => readonly string[] {
+  return (name) => {
+    const value = headers.get(name);
+    return value === null ? [] : [value];
+  };
+}
+
 /** Removes identity headers that a client made up, wherever Node keeps them. */
 export function removeForgedHeaders({ headers, headersDistinct, rawHeaders }: NodeHeaders): void {
   // Both views are read above before anything is cut: Node makes them from `rawHeaders` as long as it was on arrival.
