@@ -11,6 +11,7 @@ export default defineConfig({
     alias: {
       "shared-vectors": fileURLToPath(new URL("scripts/shared-vectors.ts", import.meta.url)),
       "golden-files": fileURLToPath(new URL("scripts/golden-files.ts", import.meta.url)),
+      "openid-provider": fileURLToPath(new URL("scripts/openid-provider.ts", import.meta.url)),
       "postgres-server": fileURLToPath(new URL("scripts/postgres-server.ts", import.meta.url)),
       "soak-count": fileURLToPath(new URL("scripts/soak-count.ts", import.meta.url)),
       softhsm: fileURLToPath(new URL("scripts/softhsm.ts", import.meta.url)),

@@ -23,7 +23,7 @@ describe("tokens policy check", () => {
     expect(code).toBe(1);
     expect(stdout.split("\n")).toEqual([
       'groups.cfg:3:3: "user:A@x.y" is not canonical; write "user:a@x.y"',
-      'warning: groups.cfg:4:3: "bot:*x.y" also matches names that end with "evilx.y"; did you mean "*.x.y"?',
+      'warning: groups.cfg:4:3: "bot:*x.y" also matches names that end with "evilx.y"; did you mean "bot:*.x.y"?',
       'realms.cfg:2:3: "p" is not a realm; write project:realm in lower case, or project:@root',
       "",
     ]);

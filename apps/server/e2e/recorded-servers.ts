@@ -7,7 +7,6 @@ import { type Code, ConnectError, type ConnectRouter } from "@connectrpc/connect
 import { TokenMinter } from "@tokens/api";
 import { Admin, CertificateAuthorities } from "@tokens/api/admin";
 import { type ListenerName, localSigner, prpcHandler, startTokenServer, type TokenServer } from "@tokens/minter";
-import { compilePolicy } from "@tokens/minter/policy";
 import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { readVector, vectorPolicy } from "shared-vectors";
 import { tokenServerHandler } from "../src/http-handler.js";
@@ -20,14 +19,13 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 /** Our server with the configuration, the key and, if one is given, the clock of the recorded one. */
 export async function openOurServer(clock?: string): Promise<TokenServer> {
   const text = (path: string) => readVector(path).toString("utf8");
-  const { policy } = await compilePolicy(vectorPolicy);
   const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
   return startTokenServer({
     storage: await openSqliteStorage(":memory:"),
     appId: "example-token-server",
     serviceAccount: "minter@tokens.example.com",
     serviceVersion: "example-token-server/1.2.3",
-    policy: () => policy,
+    policySource: vectorPolicy,
     signer: localSigner(
       createPrivateKey(text("pki/keys/signing.key.pem")),
       text("pki/signing.cert.pem"),

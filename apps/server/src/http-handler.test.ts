@@ -1,7 +1,7 @@
 import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { BlockList, connect } from "node:net";
 import { type ListenerName, startTokenServer, type Storage, type TokenServer } from "@tokens/minter";
-import { compilePolicy, policyOfFiles } from "@tokens/minter/policy";
+import { policyOfFiles } from "@tokens/minter/policy";
 import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tokenServerHandler } from "./http-handler.js";
@@ -18,12 +18,11 @@ let storage: Storage;
 
 beforeAll(async () => {
   storage = await openSqliteStorage(":memory:");
-  const { policy } = await compilePolicy(policyOfFiles({}));
   server = await startTokenServer({
     appId: "app",
     serviceAccount,
     serviceVersion: "v",
-    policy: () => policy,
+    policySource: policyOfFiles({}),
     storage,
     log: silent,
   });

@@ -7,7 +7,7 @@ import {
   type Storage,
   type TokenServer,
 } from "@tokens/minter";
-import { compilePolicy, describeProblem, PolicyError, policyFolder } from "@tokens/minter/policy";
+import { PolicyError, policyFolder } from "@tokens/minter/policy";
 import { type Logger, pino } from "pino";
 import { type Address, addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
 import { listenForAdministrators } from "./admin-listener.js";
@@ -97,10 +97,7 @@ interface OpenTokenServer {
 
 async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, log: Logger): Promise<OpenTokenServer> {
   const callers = { oidcIssuers: oidcIssuers(settings), clientCas: readClientCas(tls ?? {}) };
-  const { policy, warnings } = await asUsage(policyFolder(settings.config).then(compilePolicy));
-  for (const warning of warnings) log.warn({}, describeProblem(warning));
-  if (policy.cas.size === 0)
-    log.warn({ config: settings.config }, "the policy names no CA: no machine will get a token");
+  const policySource = await asUsage(policyFolder(settings.config));
   const audit = auditSettings(settings);
   await makeDataFolder(settings.data);
   const storage = await openStorage(settings.storage, settings.data);
@@ -111,12 +108,11 @@ async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, lo
     serviceAccount: settings["service-account"],
     serviceVersion: settings["service-version"] ?? `${appId}/${packageVersion()}`,
   };
-  const starting = startTokenServer({ ...identity, ...callers, policy: () => policy, storage, audit, log, metrics });
+  const starting = startTokenServer({ ...identity, ...callers, policySource, storage, audit, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
     await storage.close();
     throw error;
   });
-  log.info({ revision: policy.revision, cas: [...policy.cas.keys()] }, "policy and signing keys read");
   return { server, metrics, close: () => closeAll(server, storage) };
 }
 

@@ -10,7 +10,6 @@ import {
 import { createContextValues } from "@connectrpc/connect";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
 import { localSigner, PRPC_PREFIX, startTokenServer, type TokenServer } from "@tokens/minter";
-import { compilePolicy } from "@tokens/minter/policy";
 import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { readVector, vectorPolicy } from "shared-vectors";
 
@@ -43,7 +42,6 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 /** The token server of the recorded runs: their keys, their policy, their revoked serials. */
 export async function recordedServer(): Promise<RequestListener> {
   const text = (path: string) => readVector(path).toString("utf8");
-  const { policy } = await compilePolicy(vectorPolicy);
   const certificate = text("pki/signing.cert.pem");
   const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
   const server = await startTokenServer({
@@ -51,7 +49,7 @@ export async function recordedServer(): Promise<RequestListener> {
     appId: "example-token-server",
     serviceAccount: "minter@tokens.example.com",
     serviceVersion: "example-token-server/1.2.3",
-    policy: () => policy,
+    policySource: vectorPolicy,
     signer: localSigner(createPrivateKey(text("pki/keys/signing.key.pem")), certificate),
     revocations: { find: (ca) => (ca === "Example Fleet CA" ? revoked : undefined) },
     log: silent,

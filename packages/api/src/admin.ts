@@ -39,5 +39,9 @@ export {
   ExportAuditRequestSchema,
   type ExportAuditResponse,
   ExportAuditResponseSchema,
+  type ImportPoliciesRequest,
+  ImportPoliciesRequestSchema,
+  type ImportPoliciesResponse,
+  ImportPoliciesResponseSchema,
   Operator,
 } from "./gen/tokenserver/admin/operator_pb.js";

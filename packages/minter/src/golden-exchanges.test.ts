@@ -9,7 +9,7 @@ import { GoldenFolder } from "golden-files";
 import { describe, expect, it } from "vitest";
 import { signedRequest } from "../test/fleet.js";
 import { localSigner, startTokenServer } from "./index.js";
-import { compilePolicy, policyOfFiles } from "./policy.js";
+import { policyOfFiles } from "./policy.js";
 import { openSqliteStorage } from "./storage/sqlite.js";
 
 const folder = new GoldenFolder(new URL("../testdata/golden/", import.meta.url));
@@ -21,21 +21,19 @@ const url = "http://golden/prpc/tokenserver.minter.TokenMinter/MintMachineToken"
 
 /** The token server of the fixed keys, whose clock stands still. */
 async function openServer() {
-  const { policy } = await compilePolicy(
-    policyOfFiles({
-      "tokenserver.cfg": `certificate_authority {
-        cn: "Golden Fleet CA" cert_path: "ca.pem" unique_id: 42
-        known_domains { domain: "golden.example.com" machine_token_lifetime: 3600 }
-      }`,
-      "ca.pem": keyFile("ca"),
-    }),
-  );
+  const policySource = policyOfFiles({
+    "tokenserver.cfg": `certificate_authority {
+      cn: "Golden Fleet CA" cert_path: "ca.pem" unique_id: 42
+      known_domains { domain: "golden.example.com" machine_token_lifetime: 3600 }
+    }`,
+    "ca.pem": keyFile("ca"),
+  });
   return startTokenServer({
     storage: await openSqliteStorage(":memory:"),
     appId: "golden",
     serviceAccount: "tokens@golden.example.com",
     serviceVersion: "golden/1",
-    policy: () => policy,
+    policySource,
     signer: localSigner(createPrivateKey(keyFile("signing.key")), keyFile("signing.cert"), "golden-1"),
     log: silent,
     clock: () => Date.parse(NOW),

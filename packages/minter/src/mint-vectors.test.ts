@@ -5,7 +5,7 @@ import { ErrorCode, MintMachineTokenRequestSchema, MintMachineTokenResponseSchem
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector, vectorPolicy } from "shared-vectors";
 import { localSigner, type RevocationLists, startTokenServer, type Storage } from "./index.js";
-import { compilePolicy } from "./policy.js";
+import type { PolicySource } from "./policy.js";
 import { openSqliteStorage } from "./storage/sqlite.js";
 
 interface MintCase {
@@ -28,14 +28,13 @@ const revocations: RevocationLists = {
   find: (ca) => (ca === "Example Fleet CA" ? { has: (serial) => serial === 0x5150n || serial === 0x7777n } : undefined),
 };
 
-async function policyOf(server: MintCase["server"]) {
+function policyOf(server: MintCase["server"]): PolicySource {
   const first = server === "removed-ca-back" ? readVector("mint-request/tokenserver.before.cfg").toString("utf8") : "";
   const read = (path: string) => (path === "tokenserver.cfg" ? Promise.resolve(first) : vectorPolicy.read(path));
-  return (await compilePolicy(server === undefined ? vectorPolicy : { read })).policy;
+  return server === undefined ? vectorPolicy : { read };
 }
 
 async function serverFor({ server, clock }: MintCase, vectors: MintVectors, storage: Storage) {
-  const policy = await policyOf(server);
   const key = createPrivateKey(readVector("pki/keys/signing.key.pem"));
   const certificate = readVector("pki/signing.cert.pem").toString("utf8");
   return startTokenServer({
@@ -43,7 +42,7 @@ async function serverFor({ server, clock }: MintCase, vectors: MintVectors, stor
     appId: vectors.server.app_id,
     serviceAccount: vectors.server.service_account,
     serviceVersion: vectors.server.service_version,
-    policy: () => policy,
+    policySource: policyOf(server),
     signer: localSigner(key, certificate, vectors.server.key_id),
     revocations,
     log: silent,

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
-import { Operator } from "@tokens/api/admin";
+import { Admin, Operator } from "@tokens/api/admin";
 import { fixedTrust, isIdentity, trustFromDocument } from "@tokens/machine-auth";
 import { checkCertificate } from "@tokens/pki";
 import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
@@ -20,6 +20,10 @@ import { machineNameOf } from "./machine-tokens/machine-name.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { type Metrics, noMetrics } from "./metrics.js";
 import type { Policy } from "./policies/compile-policy.js";
+import { followPolicies, policyImportJob } from "./policies/follow-policies.js";
+import { importPoliciesRpc, importRpcs } from "./policies/import-rpcs.js";
+import { PoliciesInForce } from "./policies/policies-in-force.js";
+import type { PolicySource } from "./policies/policy-reader.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { authenticateCaller } from "./rpc/authenticate-caller.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
@@ -37,8 +41,8 @@ import {
 /** What a token server is made of. */
 export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly storage: Storage;
-  /** The policy in force. */
-  readonly policy: () => Policy;
+  /** Where the policy files are. What is imported from them is kept in the storage, and is in force on all replicas. */
+  readonly policySource: PolicySource;
   /** Default: required; records of machines are kept for 90 days, those of decisions for a year. */
   readonly audit?: AuditSettings;
   readonly log: Logger;
@@ -80,7 +84,7 @@ const noRevocationLists: RevocationLists = { find: () => undefined };
 /**
  * Puts a token server together and starts its periodic work. Rejects with a TypeError for a service account that no
  * verifier would accept or OpenID issuers that must not be trusted, with a SigningKeyError when a stored key cannot be
- * used, with StorageUnavailable.
+ * used, with a PolicyError when there are no usable policy files and were none before, with StorageUnavailable.
  */
 export async function startTokenServer(parts: TokenServerParts): Promise<TokenServer> {
   const { storage, log, serviceAccount, metrics = noMetrics, clock = Date.now } = parts;
@@ -97,11 +101,14 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     metrics,
     clock,
   });
+  const policies = await PoliciesInForce.open({ source: parts.policySource, store: storage.policies, log, clock });
+  const following = followPolicies(policies, log);
   const holder = randomBytes(8).toString("hex");
-  const jobs = startJobs(audit.jobs, { leases: storage.leases, holder, log, metrics });
-  const routes = routesOf({ ...parts, metrics, clock, signer }, audit);
+  const jobs = startJobs([...audit.jobs, policyImportJob(policies)], { leases: storage.leases, holder, log, metrics });
+  const complete = { ...parts, metrics, clock, signer, policy: () => policies.current() };
+  const routes = routesOf(complete, policies, audit);
   const documents = publicDocuments(parts, signer, clock);
-  const routerOptions = routerOptionsOf({ ...parts, metrics, clock, signer }, documents, audit);
+  const routerOptions = routerOptionsOf(complete, documents, audit);
   return {
     routes,
     routerOptions,
@@ -109,15 +116,20 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     documents,
     ping: () => storage.ping(),
     close: async () => {
+      following.stop();
       await jobs.stop();
       await audit.stop();
     },
   };
 }
 
-type Complete = TokenServerParts & Required<Pick<TokenServerParts, "metrics" | "clock" | "signer">>;
+type Complete = TokenServerParts &
+  Required<Pick<TokenServerParts, "metrics" | "clock" | "signer">> & {
+    /** The policy in force. */
+    readonly policy: () => Policy;
+  };
 
-function routesOf(parts: Complete, { recorder }: Audit): (router: ConnectRouter) => void {
+function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audit): (router: ConnectRouter) => void {
   const { policy, revocations = noRevocationLists, storage } = parts;
   const mintMachineToken = machineTokenRpc({
     ...parts,
@@ -132,7 +144,8 @@ function routesOf(parts: Complete, { recorder }: Audit): (router: ConnectRouter)
     router.rpc(TokenMinter.method.mintMachineToken, mintMachineToken, {
       readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
     });
-    router.service(Operator, { exportAudit });
+    router.service(Admin, importRpcs(policies));
+    router.service(Operator, { exportAudit, importPolicies: importPoliciesRpc(policies) });
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
 /** `tokens policy …`: look after the policy files. */
 export function addPolicy(tokens: Command): void {
@@ -11,5 +11,16 @@ export function addPolicy(tokens: Command): void {
     .action(async (folder: string, options: { json?: true }) => {
       const { checkPolicy } = await import("../check-policy.js");
       process.exitCode = await checkPolicy(folder, options);
+    });
+  policy
+    .command("import")
+    .description("Make a server read its policy files now, all or none, and say what changed.")
+    .addOption(
+      new Option("--server <URL>", "the server's admin listener, for example unix:./data/admin.sock [TOKENS_SERVER]"),
+    )
+    .option("--json", "print one JSON object")
+    .action(async (options: { server?: string; json?: true }) => {
+      const { importPolicy } = await import("../import-policy.js");
+      await importPolicy(options);
     });
 }

@@ -2,7 +2,7 @@ import { createHmac, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { Code } from "@connectrpc/connect";
 import { base64url, decodeJwt, decodeProtectedHeader, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type OpenIdProvider, startOpenIdProvider } from "../../test/openid-provider.js";
+import { type OpenIdProvider, startOpenIdProvider } from "openid-provider";
 import { Refusal, Unavailable } from "../errors.js";
 import { bearerCredential } from "./bearer-credential.js";
 import { fetchIssuerKeys } from "./fetch-issuer-keys.js";

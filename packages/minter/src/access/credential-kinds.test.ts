@@ -1,7 +1,7 @@
 import { checkCertificate, parseCertificate } from "@tokens/pki";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeFleet } from "../../test/fleet.js";
-import { startOpenIdProvider } from "../../test/openid-provider.js";
+import { startOpenIdProvider } from "openid-provider";
 import { identifyPeer } from "./caller.js";
 import { type ClientCertificateChecks, credentialKinds } from "./credential-kinds.js";
 

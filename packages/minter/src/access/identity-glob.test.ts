@@ -29,8 +29,8 @@ describe("globProblem", () => {
 
 describe("globDoubt", () => {
   it("warns of a domain without a separator in front of it", () => {
-    expect(globDoubt("bot:*example.com")).toContain('"*.example.com"');
-    expect(globDoubt("user:*example.com")).toContain('"*@example.com"');
+    expect(globDoubt("bot:*example.com")).toContain('"bot:*.example.com"');
+    expect(globDoubt("user:*example.com")).toContain('"user:*@example.com"');
   });
 
   it.each(["bot:*.example.com", "user:*@example.com", "bot:host-*", "user:*", "project:*-prod"])(

@@ -29,7 +29,8 @@ export function globDoubt(glob: string): string | undefined {
   const ending = /\*([a-z0-9][a-z0-9_-]*\.[a-z0-9_.-]*[a-z0-9])$/.exec(glob)?.[1];
   if (ending === undefined || identityProblem(`bot:${ending}`) !== undefined) return undefined;
   const separator = glob.startsWith("user:") ? "@" : ".";
-  return `${JSON.stringify(glob)} also matches names that end with "evil${ending}"; did you mean "*${separator}${ending}"?`;
+  const meant = glob.slice(0, -ending.length) + separator + ending;
+  return `${JSON.stringify(glob)} also matches names that end with "evil${ending}"; did you mean ${JSON.stringify(meant)}?`;
 }
 
 /**

@@ -12,7 +12,57 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/operator.proto.
  */
 export const file_tokenserver_admin_operator: GenFile = /*@__PURE__*/
-  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iXgoSRXhwb3J0QXVkaXRSZXF1ZXN0EikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVraW5kcxgCIAMoCRIOCgZmb2xsb3cYAyABKAgiJAoTRXhwb3J0QXVkaXRSZXNwb25zZRINCgVsaW5lcxgBIAMoCTJqCghPcGVyYXRvchJeCgtFeHBvcnRBdWRpdBIlLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVxdWVzdBomLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iFwoVSW1wb3J0UG9saWNpZXNSZXF1ZXN0Ik0KFkltcG9ydFBvbGljaWVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSDwoHY2hhbmdlcxgCIAMoCRIQCgh3YXJuaW5ncxgDIAMoCSJeChJFeHBvcnRBdWRpdFJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWtpbmRzGAIgAygJEg4KBmZvbGxvdxgDIAEoCCIkChNFeHBvcnRBdWRpdFJlc3BvbnNlEg0KBWxpbmVzGAEgAygJMtEBCghPcGVyYXRvchJeCgtFeHBvcnRBdWRpdBIlLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVxdWVzdBomLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVzcG9uc2UwARJlCg5JbXBvcnRQb2xpY2llcxIoLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVxdWVzdBopLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+
+/**
+ * ImportPoliciesRequest asks for an import.
+ *
+ * @generated from message tokenserver.admin.ImportPoliciesRequest
+ */
+export type ImportPoliciesRequest = Message<"tokenserver.admin.ImportPoliciesRequest"> & {
+};
+
+/**
+ * Describes the message tokenserver.admin.ImportPoliciesRequest.
+ * Use `create(ImportPoliciesRequestSchema)` to create a new message.
+ */
+export const ImportPoliciesRequestSchema: GenMessage<ImportPoliciesRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 0);
+
+/**
+ * ImportPoliciesResponse says what an import did.
+ *
+ * @generated from message tokenserver.admin.ImportPoliciesResponse
+ */
+export type ImportPoliciesResponse = Message<"tokenserver.admin.ImportPoliciesResponse"> & {
+  /**
+   * The revision that is in force now.
+   *
+   * @generated from field: string revision = 1;
+   */
+  revision: string;
+
+  /**
+   * What it says that the one before did not, a line each. Absent: nothing changed.
+   *
+   * @generated from field: repeated string changes = 2;
+   */
+  changes: string[];
+
+  /**
+   * What in the files may not do what its author thinks, "warning: file:line:column: message".
+   *
+   * @generated from field: repeated string warnings = 3;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message tokenserver.admin.ImportPoliciesResponse.
+ * Use `create(ImportPoliciesResponseSchema)` to create a new message.
+ */
+export const ImportPoliciesResponseSchema: GenMessage<ImportPoliciesResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 1);
 
 /**
  * ExportAuditRequest says which part of the audit log is wanted.
@@ -48,7 +98,7 @@ export type ExportAuditRequest = Message<"tokenserver.admin.ExportAuditRequest">
  * Use `create(ExportAuditRequestSchema)` to create a new message.
  */
 export const ExportAuditRequestSchema: GenMessage<ExportAuditRequest> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_operator, 0);
+  messageDesc(file_tokenserver_admin_operator, 2);
 
 /**
  * ExportAuditResponse carries the next lines of an export.
@@ -69,7 +119,7 @@ export type ExportAuditResponse = Message<"tokenserver.admin.ExportAuditResponse
  * Use `create(ExportAuditResponseSchema)` to create a new message.
  */
 export const ExportAuditResponseSchema: GenMessage<ExportAuditResponse> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_operator, 1);
+  messageDesc(file_tokenserver_admin_operator, 3);
 
 /**
  * Operator is for whoever runs the server. Callers must be in the group "administrators", or on the admin listener.
@@ -86,6 +136,16 @@ export const Operator: GenService<{
     methodKind: "server_streaming";
     input: typeof ExportAuditRequestSchema;
     output: typeof ExportAuditResponseSchema;
+  },
+  /**
+   * ImportPolicies reads all policy files and puts them into force, or none of them.
+   *
+   * @generated from rpc tokenserver.admin.Operator.ImportPolicies
+   */
+  importPolicies: {
+    methodKind: "unary";
+    input: typeof ImportPoliciesRequestSchema;
+    output: typeof ImportPoliciesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tokenserver_admin_operator, 0);
