@@ -103,3 +103,10 @@ it("refuses or reads whatever a header holds, at once", () => {
   );
   expect(() => requestFormat(`application/prpc${"; ".repeat(8000)}`)).toThrow(ProtocolError);
 });
+
+it("does not repeat what is long", () => {
+  const long = "x".repeat(10_000);
+  const short = expect.objectContaining({ message: expect.stringMatching(/^.{0,300}$/) });
+  expect(() => requestFormat(long)).toThrow(short);
+  expect(() => responseFormat(`application/json; q=${long}`)).toThrow(short);
+});

@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { ProtocolError } from "./prpc-protocol-error.js";
+import { ProtocolError, quote } from "./prpc-protocol-error.js";
 
 /** How a message is written. */
 export type PrpcFormat = "binary" | "json" | "text";
@@ -21,7 +21,7 @@ const NOT_ACCEPTABLE = 406;
 export function requestFormat(contentType: string | null): PrpcFormat {
   const format = contentType === null || contentType === "" ? "binary" : formatOf(parseMediaType(contentType));
   if (format !== undefined) return format;
-  const message = `bad Content-Type header: ${JSON.stringify(contentType)} is not one of ${supportedTypes()}`;
+  const message = `bad Content-Type header: ${quote(contentType ?? "")} is not one of ${supportedTypes()}`;
   throw new ProtocolError(Code.InvalidArgument, message, UNSUPPORTED_MEDIA_TYPE);
 }
 
@@ -93,5 +93,5 @@ function parseAcceptEntry(entry: string): { mediaType: MediaType | undefined; qu
   const mediaType = parseMediaType(found ? entry.slice(0, found.index) : entry);
   const given = found?.[1]?.trim() ?? "1";
   if (/^[+-]?(\d+\.?\d*|\.\d+)$/.test(given)) return { mediaType, quality: Number(given) };
-  throw new ProtocolError(Code.InvalidArgument, `bad Accept header: q=${JSON.stringify(given)} is not a number`);
+  throw new ProtocolError(Code.InvalidArgument, `bad Accept header: q=${quote(given)} is not a number`);
 }

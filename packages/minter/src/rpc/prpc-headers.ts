@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { ProtocolError } from "./prpc-protocol-error.js";
+import { ProtocolError, quote } from "./prpc-protocol-error.js";
 
 const MILLISECONDS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 
@@ -43,8 +43,4 @@ function parseInt64(text: string): bigint | undefined {
 
 function refuse(message: string): ProtocolError {
   return new ProtocolError(Code.InvalidArgument, message);
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
 }

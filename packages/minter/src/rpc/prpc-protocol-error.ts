@@ -19,3 +19,8 @@ export class ProtocolError extends Error {
     this.details = details;
   }
 }
+
+/** What a client said, for a message: as long as it may be, only its beginning gets into answers and logs. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
+}
