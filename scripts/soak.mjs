@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 
 /** What can be run, and where it stands. */
 const soaks = {
+  "audit-retention": "packages/minter/src/audit/retention-pause.test.ts",
   "server-kill": "apps/server/e2e/durability.test.ts",
   "prpc-fuzz": "packages/minter/src/rpc/prpc-fuzz.test.ts",
   "tokend-kill": "apps/tokend/e2e/kill.test.ts",
