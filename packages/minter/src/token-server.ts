@@ -3,7 +3,7 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Admin, Operator } from "@tokens/api/admin";
-import { fixedTrust, isIdentity, trustFromDocument } from "@tokens/machine-auth";
+import { fixedTrust, isIdentity, type Trust, trustFromDocument } from "@tokens/machine-auth";
 import { checkCertificate } from "@tokens/pki";
 import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
@@ -12,6 +12,8 @@ import { exportAuditRpc } from "./audit/audit-rpc.js";
 import type { RetentionAges } from "./audit/retention.js";
 import { type Audit, startAudit } from "./audit/start-audit.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
+import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
+import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
 import { startJobs } from "./jobs/leased-jobs.js";
 import { openSigningKey } from "./keys/open-signing-key.js";
 import type { Signer } from "./keys/signer.js";
@@ -105,10 +107,11 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   const following = followPolicies(policies, log);
   const holder = randomBytes(8).toString("hex");
   const jobs = startJobs([...audit.jobs, policyImportJob(policies)], { leases: storage.leases, holder, log, metrics });
-  const complete = { ...parts, metrics, clock, signer, policy: () => policies.current() };
-  const routes = routesOf(complete, policies, audit);
   const documents = publicDocuments(parts, signer, clock);
-  const routerOptions = routerOptionsOf(complete, documents, audit);
+  const trust = trustFromDocument(documents.get(CERTIFICATES_PATH)?.() ?? "");
+  const complete = { ...parts, metrics, clock, signer, trust, policy: () => policies.current() };
+  const routes = routesOf(complete, policies, audit);
+  const routerOptions = routerOptionsOf(complete, audit);
   return {
     routes,
     routerOptions,
@@ -127,6 +130,8 @@ type Complete = TokenServerParts &
   Required<Pick<TokenServerParts, "metrics" | "clock" | "signer">> & {
     /** The policy in force. */
     readonly policy: () => Policy;
+    /** What this server has signed. */
+    readonly trust: Trust;
   };
 
 function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audit): (router: ConnectRouter) => void {
@@ -138,23 +143,26 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     checkCertificate: (certificate, nowSeconds) =>
       checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds),
   });
+  const mintDelegationToken = delegationTokenRpc({ ...parts, recorder });
+  const inspectDelegationToken = inspectDelegationTokenRpc(parts);
   const exportAudit = exportAuditRpc(storage.audit, () => storage.keys.list("audit"));
   return (router) => {
     router.service(TokenMinter, {});
     router.rpc(TokenMinter.method.mintMachineToken, mintMachineToken, {
       readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
     });
-    router.service(Admin, importRpcs(policies));
+    router.rpc(TokenMinter.method.mintDelegationToken, mintDelegationToken, { readMaxBytes: MAX_REQUEST_BYTES });
+    router.service(Admin, { ...importRpcs(policies), inspectDelegationToken });
     router.service(Operator, { exportAudit, importPolicies: importPoliciesRpc(policies) });
   };
 }
 
 /** Errors are answered outermost, so that whatever goes wrong further in is answered in the same way. */
-function routerOptionsOf(parts: Complete, documents: PublicDocuments, { recorder }: Audit): ConnectRouterOptions {
-  const { policy, clock } = parts;
+function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOptions {
+  const { policy, clock, trust } = parts;
   const identify = callerIdentifier({
     kinds: credentialKinds(parts, clientCertificateChecks(parts)),
-    trust: fixedTrust(trustFromDocument(documents.get(CERTIFICATES_PATH)?.() ?? "")),
+    trust: fixedTrust(trust),
     service: `service:${parts.appId}`,
     groups: () => policy().groups,
     clock,

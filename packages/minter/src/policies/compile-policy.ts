@@ -1,11 +1,18 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { GroupsConfigSchema, RealmsConfigSchema, TokenServerConfigSchema } from "@tokens/api/config";
+import {
+  DelegationPermissionsSchema,
+  GroupsConfigSchema,
+  RealmsConfigSchema,
+  TokenServerConfigSchema,
+} from "@tokens/api/config";
 import { compileGroups, type Groups } from "../access/groups.js";
 import { checkGroupCases, checkRealmCases } from "../access/policy-cases.js";
 import { compileRealms, type Realms } from "../access/realms.js";
 import type { CaPolicy } from "../certificate-authorities/ca-policy.js";
 import { compileCaPolicy } from "../certificate-authorities/compile-ca-policy.js";
+import { compileDelegationRules } from "../delegation/compile-delegation-rules.js";
+import type { DelegationRule } from "../delegation/delegation-rules.js";
 import { describeProblem, PolicyError, type PolicyProblem } from "./policy-problem.js";
 import { PolicyReader, type PolicySource } from "./policy-reader.js";
 
@@ -16,6 +23,8 @@ export interface Policy {
   readonly cas: CaPolicy;
   readonly groups: Groups;
   readonly realms: Realms;
+  /** The rules of delegation.cfg, and the implicit one behind them. */
+  readonly delegation: readonly DelegationRule[];
 }
 
 /** A policy, and how it came about. */
@@ -49,11 +58,14 @@ async function readPolicy(source: PolicySource): Promise<{ policy: Policy; reade
   const cas = await reader.compile("tokenserver", TokenServerConfigSchema, (config, findings) =>
     compileCaPolicy(config, (path) => reader.readFile(path), findings),
   );
+  const delegation = await reader.compile("delegation", DelegationPermissionsSchema, (config, findings) =>
+    compileDelegationRules(config, groups, findings),
+  );
   if (!reader.hasErrors) {
     reader.review("groups", GroupsConfigSchema, (config, findings) => checkGroupCases(config, groups, findings));
     reader.review("realms", RealmsConfigSchema, (config, findings) => checkRealmCases(config, realms, findings));
   }
-  return { policy: { revision: revisionOf(reader.files), cas, groups, realms }, reader };
+  return { policy: { revision: revisionOf(reader.files), cas, groups, realms, delegation }, reader };
 }
 
 /** The files come sorted by path, so the same files give the same revision. */

@@ -1,0 +1,208 @@
+import { createPrivateKey } from "node:crypto";
+import { fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
+import { MintDelegationTokenRequestSchema, SubtokenSchema, TokenMinter } from "@tokens/api";
+import { Admin } from "@tokens/api/admin";
+import { trustFromDocument, verifyDelegationToken } from "@tokens/machine-auth";
+import { expect, it } from "vitest";
+import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
+import { reports, silent } from "../../test/reports.js";
+import type { AuditEntry } from "../audit/audit-log.js";
+import { noRecorder } from "../audit/recorder.js";
+import { localSigner } from "../keys/local-signer.js";
+import { noMetrics } from "../metrics.js";
+import { compilePolicy } from "../policies/compile-policy.js";
+import { policyOfFiles } from "../policies/policy-reader.js";
+import { answerErrors } from "../rpc/answer-errors.js";
+import { callerKey } from "../rpc/caller.js";
+import { StorageUnavailable } from "../storage/storage-unavailable.js";
+import { inspectDelegationTokenRpc } from "./inspect-delegation-token.js";
+import { delegationTokenRpc } from "./mint-delegation-token.js";
+
+const serviceAccount = "minter@tokens.example.com";
+const clock = () => Date.parse("2026-06-01T12:00:00Z");
+
+/** The server of the golden vectors, as somebody calls it. */
+async function serverFor(caller: string, peer = caller, failure?: Error) {
+  const text = (path: string) => readVector(path).toString("utf8");
+  const lists = readJsonVector<Record<string, string[]>>("delegation/groups.json");
+  const groups = Object.entries(lists).map(([name, members]) => ({ name, members }));
+  const files = { "delegation.cfg": text("delegation/delegation.cfg"), "groups.yaml": JSON.stringify({ groups }) };
+  const { policy } = await compilePolicy(policyOfFiles(files));
+  const keyId = "5b45716cc9f8bcb27b814ef5aa1a29bb5e85ee12";
+  const signer = localSigner(createPrivateKey(text("pki/keys/signing.key.pem")), text("pki/signing.cert.pem"), keyId);
+  const trust = trustFromDocument(text("machine-token/certificates.json"));
+  const entries: AuditEntry[] = [];
+  const record = async (entry: AuditEntry) => {
+    if (failure) throw failure;
+    entries.push(entry);
+  };
+  const parts = {
+    serviceAccount,
+    serviceVersion: "example-token-server/1.2.3",
+    log: silent,
+    metrics: noMetrics,
+    clock,
+  };
+  const mint = delegationTokenRpc({ ...parts, policy: () => policy, signer, recorder: { ...noRecorder, record } });
+  const arrive: Interceptor = (next) => (request) => {
+    request.contextValues.set(callerKey, { identity: caller, peer });
+    return next(request);
+  };
+  const transport = createRouterTransport(
+    (router) => {
+      router.rpc(TokenMinter.method.mintDelegationToken, mint);
+      router.rpc(Admin.method.inspectDelegationToken, inspectDelegationTokenRpc({ trust, serviceAccount, clock }));
+    },
+    { router: { interceptors: [answerErrors(reports()), arrive] } },
+  );
+  return { minter: createClient(TokenMinter, transport), admin: createClient(Admin, transport), entries, trust };
+}
+
+type Request = MessageInitShape<typeof MintDelegationTokenRequestSchema>;
+
+const self: Request = { delegatedIdentity: "REQUESTOR", audience: ["REQUESTOR"], services: ["*"] };
+const alice = "user:alice@example.com";
+
+async function refusalOf(call: Promise<unknown>): Promise<[code: string, message: string]> {
+  const error = ConnectError.from(
+    await call.then(
+      () => expect.unreachable("it was minted"),
+      (thrown: unknown) => thrown,
+    ),
+  );
+  return [Code[error.code] ?? "", error.rawMessage];
+}
+
+describeWithVectors("MintDelegationToken", () => {
+  interface MintCase {
+    name: string;
+    caller: string;
+    peer?: string;
+    request: JsonObject;
+    config?: string;
+    luci: { grpc_code: number; response?: { delegationSubtoken: JsonObject } };
+  }
+  const { cases } = readJsonVector<{ cases: MintCase[] }>("delegation/mint.json");
+
+  // Where nothing was ever imported LUCI has no rules at all; our server does not start without a policy.
+  it.each(cases.filter(({ name }) => name !== "no-policy"))("answers as LUCI's: $name", async (mintCase) => {
+    const { minter } = await serverFor(mintCase.caller, mintCase.peer);
+    const request = fromJson(MintDelegationTokenRequestSchema, mintCase.request);
+    const answer = await minter.mintDelegationToken(request).catch((error: unknown) => ConnectError.from(error));
+    const { luci } = mintCase;
+    if (answer instanceof ConnectError) return expect(Code[answer.code]).toBe(Code[luci.grpc_code]);
+    expect(luci.grpc_code).toBe(0);
+    const expected = fromJson(SubtokenSchema, luci.response?.delegationSubtoken ?? {});
+    expect({ ...answer.delegationSubtoken, subtokenId: 0n }).toEqual({ ...expected, subtokenId: 0n });
+    expect(answer.delegationSubtoken?.subtokenId).toBeGreaterThan(0n);
+  });
+
+  it("makes tokens that verifiers accept, from whom and where they are meant for alone", async () => {
+    const { minter, trust } = await serverFor("user:robot@example.com");
+    const { token } = await minter.mintDelegationToken({
+      delegatedIdentity: "user:carol@example.com",
+      audience: ["user:robot@example.com"],
+      services: ["service:files"],
+    });
+    const context = { peer: "user:robot@example.com", service: "service:files", now: clock() / 1000 };
+    const delegation = await verifyDelegationToken(token, trust, context);
+    expect(delegation.delegatedIdentity).toBe("user:carol@example.com");
+    for (const changes of [{ peer: alice }, { service: "service:log" }, { now: clock() / 1000 + 3601 }]) {
+      await expect(verifyDelegationToken(token, trust, { ...context, ...changes })).rejects.toThrow();
+    }
+  });
+
+  it("checks in LUCI's order", async () => {
+    const bad: Request = { validityDuration: -1n, tags: ["x"] };
+    const steps: [string, string | undefined, Request, string, RegExp][] = [
+      [alice, "bot:a.b", bad, "PermissionDenied", /delegation is forbidden/],
+      ["anonymous:anonymous", undefined, bad, "Unauthenticated", /authentication required/],
+      ["user:nobody@example.com", undefined, bad, "PermissionDenied", /not authorized/],
+      [alice, undefined, bad, "InvalidArgument", /'validity_duration' \(-1\)/],
+      [alice, undefined, { tags: ["x"] }, "InvalidArgument", /'tags': tag #1/],
+      [alice, undefined, {}, "InvalidArgument", /'delegated_identity' is required/],
+      [alice, undefined, { delegatedIdentity: "x" }, "InvalidArgument", /bad 'delegated_identity'/],
+      [alice, undefined, { ...self, audience: [] }, "InvalidArgument", /'audience' is required/],
+      [alice, undefined, { ...self, audience: ["x"], services: [] }, "InvalidArgument", /bad 'audience'/],
+      [alice, undefined, { ...self, services: [] }, "InvalidArgument", /'services' is required/],
+      [alice, undefined, { ...self, services: ["x"] }, "InvalidArgument", /bad 'services'/],
+      [alice, undefined, { ...self, services: ["group:g"] }, "InvalidArgument", /can't specify groups/],
+      [alice, undefined, { ...self, services: [alice] }, "InvalidArgument", /is not a service ID/],
+      [alice, undefined, { ...self, services: ["https://a.b"] }, "InvalidArgument", /could not resolve/],
+      [alice, undefined, { ...self, audience: ["*"] }, "PermissionDenied", /no matching delegation rules/],
+      [alice, undefined, { ...self, validityDuration: 3601n }, "PermissionDenied", /exceeds the maximum/],
+    ];
+    for (const [caller, peer, request, code, message] of steps) {
+      const refusal = await refusalOf((await serverFor(caller, peer)).minter.mintDelegationToken(request));
+      expect(refusal).toEqual([code, expect.stringMatching(message)]);
+    }
+  });
+
+  it("refuses a token of more than 8192 bytes, and lists of more than 64 entries", async () => {
+    const { minter } = await serverFor(alice);
+    const tags = Array.from({ length: 10 }, () => `k:${"v".repeat(1024)}`);
+    expect(await refusalOf(minter.mintDelegationToken({ ...self, tags }))).toEqual([
+      "InvalidArgument",
+      expect.stringContaining("8192 bytes"),
+    ]);
+    const audience = Array.from({ length: 65 }, () => alice);
+    expect((await refusalOf(minter.mintDelegationToken({ ...self, audience })))[1]).toContain("more than 64 entries");
+  });
+
+  it("hands out no token whose record is not committed", async () => {
+    const { minter } = await serverFor(alice, alice, new StorageUnavailable("down"));
+    expect((await refusalOf(minter.mintDelegationToken(self)))[0]).toBe("Unavailable");
+  });
+
+  it("records each token in LUCI's columns, and never the token", async () => {
+    const { minter, entries } = await serverFor(alice);
+    const { token } = await minter.mintDelegationToken({ ...self, tags: ["k:v"], intent: "why not" });
+    expect(entries).toMatchObject([
+      {
+        kind: "delegation",
+        columns: {
+          delegated_identity: alice,
+          requestor_identity: alice,
+          target_services: ["*"],
+          requested_validity: "3600",
+          requested_intent: "why not",
+          config_rule: "self-service",
+          expiration: "2026-06-01T13:00:00Z",
+        },
+      },
+    ]);
+    expect(JSON.stringify(entries)).not.toContain(token.slice(40, 80));
+  });
+});
+
+describeWithVectors("InspectDelegationToken", () => {
+  interface InspectCase {
+    name: string;
+    token: string;
+    inspect?: { response?: { valid?: boolean; signed?: boolean; nonExpired?: boolean } };
+  }
+  const { cases } = readJsonVector<{ cases: InspectCase[] }>("delegation/cases.json");
+
+  it.each(cases.filter(({ inspect }) => inspect?.response))(
+    "never calls valid what LUCI does not: $name",
+    async (inspectCase) => {
+      const { admin } = await serverFor("user:root@example.com");
+      const { valid, invalidityReason } = await admin.inspectDelegationToken({ token: inspectCase.token });
+      if (inspectCase.inspect?.response?.valid !== true) expect(valid).toBe(false);
+      expect(invalidityReason === "").toBe(valid);
+    },
+  );
+
+  it("says everything about a good token", async () => {
+    const { minter, admin } = await serverFor(alice);
+    const { token, delegationSubtoken } = await minter.mintDelegationToken(self);
+    const answer = await admin.inspectDelegationToken({ token });
+    expect(answer).toMatchObject({ valid: true, signed: true, nonExpired: true, invalidityReason: "" });
+    expect(answer.subtoken).toEqual(delegationSubtoken);
+    expect(answer.envelope?.signerId).toBe(`user:${serviceAccount}`);
+    const flipped = `${token.slice(0, 100)}${token[100] === "A" ? "B" : "A"}${token.slice(101)}`;
+    expect(await admin.inspectDelegationToken({ token: flipped })).toMatchObject({ valid: false });
+    expect(await admin.inspectDelegationToken({ token: "" })).toMatchObject({ valid: false, signed: false });
+  });
+});

@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { Code, type HandlerContext } from "@connectrpc/connect";
+import {
+  type MintDelegationTokenRequest,
+  type MintDelegationTokenResponse,
+  MintDelegationTokenResponseSchema,
+} from "@tokens/api";
+import {
+  BEARER_DELEGATION_TOKEN,
+  delegationTokenSignedBytes,
+  encodeDelegationToken,
+  encodeSubtoken,
+  MAX_DELEGATION_TOKEN_LENGTH,
+  type Subtoken,
+} from "@tokens/machine-auth/delegation-token";
+import { ANONYMOUS } from "../access/canonical-identity.js";
+import type { Groups } from "../access/groups.js";
+import { entriesOf } from "../access/identity-set.js";
+import type { Recorder } from "../audit/recorder.js";
+import { refuseCall } from "../errors.js";
+import type { Signer } from "../keys/signer.js";
+import type { Logger } from "../log.js";
+import type { Metrics } from "../metrics.js";
+import { callFacts } from "../rpc/call-facts.js";
+import { callerKey } from "../rpc/caller.js";
+import { delegationTokenColumns } from "./delegation-token-record.js";
+import { type CheckedDelegationRequest, checkDelegationRequest } from "./delegation-request.js";
+import { type DelegationRule, matchingRules, mayAsk } from "./delegation-rules.js";
+
+/** What decides about delegation: the rules and groups of one policy. */
+export interface DelegationPolicy {
+  readonly delegation: readonly DelegationRule[];
+  readonly groups: Groups;
+  readonly revision: string;
+}
+
+/** What minting delegation tokens needs. */
+export interface DelegationMinter {
+  readonly policy: () => DelegationPolicy;
+  readonly signer: Signer;
+  /** E-mail that the tokens name as their signer. */
+  readonly serviceAccount: string;
+  readonly serviceVersion: string;
+  readonly recorder: Recorder;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
+}
+
+/** The RPC MintDelegationToken: who acts for whom, if exactly one rule allows it. */
+export function delegationTokenRpc(
+  minter: DelegationMinter,
+): (request: MintDelegationTokenRequest, context: HandlerContext) => Promise<MintDelegationTokenResponse> {
+  return async (request, context) => {
+    const policy = minter.policy();
+    const requestor = requireRequestor(context, policy);
+    // From here on: the caller is itself, and may ask for something.
+    const checked = checkDelegationRequest(request, requestor);
+    const rule = requireOneRule(checked, policy);
+    // From here on: the rule allows it.
+    const subtoken = makeSubtoken(checked, minter.clock());
+    const token = await signSubtoken(subtoken, minter);
+    const facts = callFacts({ values: context.values, headers: context.requestHeader }, minter.serviceVersion);
+    const columns = delegationTokenColumns({ token, subtoken, checked, rule, revision: policy.revision }, facts);
+    await minter.recorder.record({ kind: "delegation", columns });
+    // From here on: the token is on record, and may leave.
+    minter.log.info({ ...columns, keyId: minter.signer.keyId }, "delegation token minted");
+    minter.metrics.count("tokens_minted_total", { kind: "delegation" });
+    return answer(token, subtoken, minter.serviceVersion);
+  };
+}
+
+/** Whoever acts for somebody else already gets no further token: delegation does not chain. */
+function requireRequestor({ values }: HandlerContext, { delegation, groups }: DelegationPolicy): string {
+  const { identity, peer } = values.get(callerKey);
+  if (identity !== peer) throw refuseCall(Code.PermissionDenied, "delegation is forbidden for this API call");
+  if (identity === ANONYMOUS) throw refuseCall(Code.Unauthenticated, "authentication required");
+  if (!mayAsk(identity, delegation, groups)) {
+    throw refuseCall(Code.PermissionDenied, "not authorized", `${identity} is no requestor of any rule`);
+  }
+  return identity;
+}
+
+function requireOneRule(checked: CheckedDelegationRequest, { delegation, groups }: DelegationPolicy): DelegationRule {
+  const forbid = (reason: string) => refuseCall(Code.PermissionDenied, `forbidden - ${reason}`);
+  const [rule, ...more] = matchingRules(delegation, checked.query, groups);
+  if (!rule) throw forbid("no matching delegation rules in the config");
+  if (more.length > 0) {
+    const names = [rule, ...more].map(({ name }) => JSON.stringify(name)).join(", ");
+    throw forbid(`ambiguous request, multiple delegation rules match (${names})`);
+  }
+  const { validitySeconds } = checked;
+  if (validitySeconds > rule.maxValiditySeconds) {
+    const allowed = `exceeds the maximum allowed one (${rule.maxValiditySeconds} sec)`;
+    throw forbid(`the requested validity duration (${validitySeconds} sec) ${allowed}`);
+  }
+  return rule;
+}
+
+function makeSubtoken({ query, validitySeconds, tags }: CheckedDelegationRequest, nowMs: number): Subtoken {
+  return {
+    kind: BEARER_DELEGATION_TOKEN,
+    subtokenId: newTokenId(),
+    delegatedIdentity: query.delegator,
+    requestorIdentity: query.requestor,
+    creationTime: Math.floor(nowMs / 1000),
+    validityDuration: Number(validitySeconds),
+    audience: entriesOf(query.audience),
+    services: entriesOf(query.services),
+    tags,
+  };
+}
+
+/** 63 random bits, and never 0: no two tokens share an id, without a counter that all servers would have to share. */
+function newTokenId(): bigint {
+  return BigInt.asUintN(63, randomBytes(8).readBigUInt64BE()) || 1n;
+}
+
+async function signSubtoken(subtoken: Subtoken, { signer, serviceAccount }: DelegationMinter): Promise<string> {
+  const serializedSubtoken = encodeSubtoken(subtoken);
+  const pkcs1Sha256Sig = await signer.sign(delegationTokenSignedBytes(serializedSubtoken));
+  const signerId = `user:${serviceAccount}`;
+  const token = encodeDelegationToken({ signerId, signingKeyId: signer.keyId, pkcs1Sha256Sig, serializedSubtoken });
+  if (token.length > MAX_DELEGATION_TOKEN_LENGTH) {
+    throw refuseCall(Code.InvalidArgument, "bad request - the token would have more than 8192 bytes; ask for less");
+  }
+  return token;
+}
+
+function answer(token: string, subtoken: Subtoken, serviceVersion: string): MintDelegationTokenResponse {
+  const delegationSubtoken = {
+    ...subtoken,
+    creationTime: BigInt(subtoken.creationTime),
+    audience: [...subtoken.audience],
+    services: [...subtoken.services],
+    tags: [...subtoken.tags],
+  };
+  return create(MintDelegationTokenResponseSchema, { token, delegationSubtoken, serviceVersion });
+}
