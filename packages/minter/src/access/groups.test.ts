@@ -29,6 +29,16 @@ describe("compileGroups", () => {
     expect(groups.has("all", "bot:host-1.example.com")).toBe(false);
   });
 
+  it("gives examples of members, also of nested groups and patterns", () => {
+    const { groups } = compile(
+      { name: "a", members: [alice], nested: ["b"] },
+      { name: "b", globs: ["bot:*.example.com"], nested: ["a"] },
+    );
+    expect(groups.examplesOf("a")).toEqual([alice, "bot:example.example.com"]);
+    for (const example of groups.examplesOf("b")) expect(groups.has("b", example)).toBe(true);
+    expect(groups.examplesOf("none")).toEqual([]);
+  });
+
   it("compares identities exactly", () => {
     const { groups } = compile({ name: "people", members: [alice] });
     expect(groups.has("people", "user:Alice@example.com")).toBe(false);

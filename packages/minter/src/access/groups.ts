@@ -10,6 +10,8 @@ export interface Groups {
   has(group: string, identity: string): boolean;
   /** Whether there is such a group. */
   isDefined(group: string): boolean;
+  /** Some members of a group, one made up for each pattern: for whoever looks for an example. */
+  examplesOf(group: string): readonly string[];
   /** Whether groups.cfg lists any group. If not, groups may be kept elsewhere, and a missing one is no mistake here. */
   readonly areListed: boolean;
 }
@@ -47,6 +49,7 @@ export function compileGroups(config: GroupsConfig, findings: PolicyFindings): G
   return {
     has: (group, identity) => isMember(groups, group, identity),
     isDefined: (group) => groups.has(group),
+    examplesOf: (group) => examplesOf(groups, group),
     areListed: config.groups.length > 0,
   };
 }
@@ -60,16 +63,29 @@ export function checkGroupExists(group: string, path: PolicyPath, groups: Groups
   else findings.warning(path, `${message}: groups.cfg lists none`);
 }
 
-/** Walks down the nested groups, each once, without recursion: no depth of nesting can exhaust the stack. */
 function isMember(groups: ReadonlyMap<string, CompiledGroup>, name: string, identity: string): boolean {
+  for (const { members, globs } of withNested(groups, name)) {
+    if (members.has(identity) || globs.some((glob) => matchesGlob(identity, glob))) return true;
+  }
+  return false;
+}
+
+function examplesOf(groups: ReadonlyMap<string, CompiledGroup>, name: string): readonly string[] {
+  return [...withNested(groups, name)].flatMap(({ members, globs }) => [
+    ...members,
+    ...globs.map((glob) => glob.replaceAll("*", "example")),
+  ]);
+}
+
+/** A group and all that it nests, each once, without recursion: no depth of nesting can exhaust the stack. */
+function* withNested(groups: ReadonlyMap<string, CompiledGroup>, name: string): Generator<CompiledGroup> {
   const seen = new Set([name]);
   for (const current of seen) {
     const group = groups.get(current);
     if (!group) continue;
-    if (group.members.has(identity) || group.globs.some((glob) => matchesGlob(identity, glob))) return true;
+    yield group;
     for (const nested of group.nested) seen.add(nested);
   }
-  return false;
 }
 
 function checkName(name: string, path: PolicyPath, groups: ReadonlyMap<string, unknown>, findings: PolicyFindings) {

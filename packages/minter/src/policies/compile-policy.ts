@@ -13,6 +13,7 @@ import type { CaPolicy } from "../certificate-authorities/ca-policy.js";
 import { compileCaPolicy } from "../certificate-authorities/compile-ca-policy.js";
 import { compileDelegationRules } from "../delegation/compile-delegation-rules.js";
 import type { DelegationRule } from "../delegation/delegation-rules.js";
+import { checkOverlaps } from "../delegation/overlapping-rules.js";
 import { describeProblem, PolicyError, type PolicyProblem } from "./policy-problem.js";
 import { PolicyReader, type PolicySource } from "./policy-reader.js";
 
@@ -63,6 +64,9 @@ async function readPolicy(source: PolicySource): Promise<{ policy: Policy; reade
   );
   if (!reader.hasErrors) {
     reader.review("groups", GroupsConfigSchema, (config, findings) => checkGroupCases(config, groups, findings));
+    reader.review("delegation", DelegationPermissionsSchema, (_, findings) =>
+      checkOverlaps(delegation, groups, findings),
+    );
     reader.review("realms", RealmsConfigSchema, (config, findings) => checkRealmCases(config, realms, findings));
   }
   return { policy: { revision: revisionOf(reader.files), cas, groups, realms, delegation }, reader };

@@ -1,0 +1,127 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { TokenMinter } from "@tokens/api";
+import { type Authenticator, authenticator, trustFromServer, type TrustSource } from "@tokens/machine-auth";
+import { createCertificateAuthority, issueMachineCertificate, toPem } from "@tokens/pki/x509";
+import { type OpenIdProvider, startOpenIdProvider } from "openid-provider";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mintCall } from "./mint-call.js";
+import { type RunningServer, runTokens, startServer } from "./programs.js";
+
+const policy = `certificate_authority {
+  cn: "Fleet" cert_path: "fleet.pem" unique_id: 42
+  known_domains { domain: "fleet.example.com" machine_token_lifetime: 3600 }
+}`;
+const groups = 'groups { name: "services" globs: "bot:*.fleet.example.com" }';
+const rules = `rules {
+  name: "users-to-services"
+  requestor: "user:alice@example.com"
+  allowed_to_impersonate: "REQUESTOR"
+  allowed_audience: "group:services"
+  target_service: "service:files"
+  max_validity_duration: 3600
+}`;
+
+let folder: string;
+let provider: OpenIdProvider;
+let server: RunningServer;
+let machineToken: string;
+let trust: TrustSource;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "delegation-"));
+  mkdirSync(join(folder, "config"));
+  const ca = await createCertificateAuthority({ commonName: "Fleet" });
+  const files = { "tokenserver.cfg": policy, "groups.cfg": groups, "delegation.cfg": rules };
+  const pem = { "fleet.pem": toPem("CERTIFICATE", ca.certificate) };
+  for (const [name, text] of Object.entries({ ...files, ...pem })) writeFileSync(join(folder, "config", name), text);
+  provider = await startOpenIdProvider();
+  const oidc = ["--oidc-issuer", provider.issuer, "--oidc-audience", "tokens"];
+  server = await startServer([...oidc, "--config", join(folder, "config"), "--data", join(folder, "data")]);
+  const { certificate, privateKey } = await issueMachineCertificate(ca, { commonName: "web.fleet.example.com" });
+  const minter = createClient(TokenMinter, createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" }));
+  const { tokenResponse } = await minter.mintMachineToken(mintCall(Buffer.from(certificate), privateKey));
+  machineToken = tokenResponse?.tokenType.value?.machineToken ?? "";
+  trust = trustFromServer(server.url);
+});
+
+afterAll(async () => {
+  trust.close();
+  await Promise.all([server.stop(), provider.stop()]);
+  rmSync(folder, { recursive: true });
+});
+
+/** `tokens mint delegation` of a user. */
+async function mint(email: string, ...options: string[]) {
+  const bearer = await provider.login(email);
+  return runTokens(["mint", "delegation", "--server", server.url, "--bearer-file", "-", ...options], bearer);
+}
+
+const asAllowed = ["--audience", "group:services", "--service", "service:files"];
+
+/** A backend, as it asks who sends it a request. */
+function backend(service: string, atMs = Date.now()): Authenticator {
+  const members = (identity: string, group: string) =>
+    group === "services" && /^bot:.*\.fleet\.example\.com$/.test(identity);
+  return authenticator({ trust, service, groups: members, clock: () => atMs });
+}
+
+describe("a user who delegates to a service", () => {
+  it("lets it act at a backend, which sees both of them", async () => {
+    const { code, stdout } = await mint("alice@example.com", ...asAllowed);
+    expect(code).toBe(0);
+    const credentials = { machineTokens: [machineToken], delegationTokens: [stdout.trim()] };
+    expect(await backend("service:files")(credentials)).toMatchObject({
+      status: "confirmed",
+      identity: "user:alice@example.com",
+      peer: "bot:web.fleet.example.com",
+    });
+  });
+
+  it("lets nobody else act, nowhere else, and not for longer", async () => {
+    const { stdout } = await mint("alice@example.com", ...asAllowed, "--validity", "1m");
+    const delegationTokens = [stdout.trim()];
+    const machineTokens = [machineToken];
+    const refused = async (authenticate: Authenticator, credentials: object, code: string) =>
+      expect(await authenticate(credentials)).toMatchObject({ status: "invalid", error: { code } });
+    await refused(backend("service:files"), { delegationTokens }, "WRONG_AUDIENCE");
+    await refused(backend("service:files"), { delegationTokens, peer: "user:eve@example.com" }, "WRONG_AUDIENCE");
+    await refused(backend("service:builds"), { delegationTokens, machineTokens }, "WRONG_SERVICE");
+    await refused(backend("service:files", Date.now() + 62_000), { delegationTokens, machineTokens }, "EXPIRED");
+  });
+
+  it("gets nothing that no rule allows, and says so by its exit code", async () => {
+    const cases: [string, string[]][] = [
+      ["bob@example.com", asAllowed],
+      ["alice@example.com", ["--audience", "*", "--service", "service:files"]],
+      ["alice@example.com", ["--audience", "group:services", "--service", "*"]],
+      ["alice@example.com", [...asAllowed, "--validity", "2h"]],
+      ["alice@example.com", [...asAllowed, "--identity", "user:bob@example.com"]],
+    ];
+    for (const [email, options] of cases) {
+      const { code, stdout, stderr } = await mint(email, ...options);
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("permission_denied");
+    }
+  });
+
+  it("is in the audit log, and its token is not", async () => {
+    const { stdout } = await mint("alice@example.com", ...asAllowed, "--intent", "a test", "--json");
+    const { token } = JSON.parse(stdout) as { token: string };
+    const audit = await runTokens(["audit", "export", "--kind", "delegation", "--server", server.admin]);
+    expect(audit.stdout).toContain('"requested_intent":"a test"');
+    expect(audit.stdout).not.toContain(token);
+    expect(server.log()).not.toContain(token);
+  });
+});
+
+it("wants a credential, and not on the command line", async () => {
+  const { code, stderr } = await runTokens(["mint", "delegation", "--server", server.url, ...asAllowed], "", {
+    TOKENS_BEARER: "",
+  });
+  expect(code).toBe(2);
+  expect(stderr).toContain("TOKENS_BEARER");
+});
