@@ -32,7 +32,6 @@ const notServedYet = [
   "tokenserver.admin.CertificateAuthorities/GetCAStatus",
   "tokenserver.admin.CertificateAuthorities/IsRevokedCert",
   "tokenserver.admin.CertificateAuthorities/ListCAs",
-  "tokenserver.minter.TokenMinter/MintDelegationToken",
 ];
 
 /** Where ours answers something else. Each is a row of docs/migrating-from-luci.md. */
@@ -72,6 +71,21 @@ function requestOf(exchange: Exchange): Message | undefined {
   return type.includes("text") ? fromText(method.input, body.toString("utf8")) : fromBinary(method.input, body);
 }
 
+/** The machine token that LUCI's server minted. */
+function mintedToken(exchange: Exchange | undefined): string {
+  const { output } = TokenMinter.method.mintMachineToken;
+  const response = fromBinary(output, exchange ? recordedAnswer(exchange).body : new Uint8Array());
+  return response.tokenResponse?.tokenType.value?.machineToken ?? "";
+}
+
+/** Callers of the recorded server just said who they were; ours asks for a credential. */
+function withCredential(exchange: Exchange, token: string): Exchange {
+  const headers = exchange.request.headers.map(([name, value]): [string, string] =>
+    name === "X-Lab-Identity" ? ["X-Luci-Machine-Token", token] : [name, value],
+  );
+  return { ...exchange, request: { ...exchange.request, headers } };
+}
+
 /** All of an answer that means something. Of texts, only those of handlers and the canned ones are LUCI's own words. */
 function meaning(exchange: Exchange, answer: Answer) {
   const { status, headers, body } = answer;
@@ -109,6 +123,7 @@ function words({ name }: Exchange, { status, headers }: Answer, body: Buffer): u
 describeWithVectors("LUCI's exchanges mean the same with our server", () => {
   const exchanges = readExchanges();
   const good = exchanges.find(({ name }) => name === "inspect-binary");
+  const machineToken = mintedToken(exchanges.find(({ name }) => name === "mint-binary"));
   const listeners: Record<string, Listener> = {};
   let player: RecordingPlayer;
 
@@ -132,7 +147,7 @@ describeWithVectors("LUCI's exchanges mean the same with our server", () => {
   }
 
   async function answerTo(exchange: Exchange): Promise<Answer> {
-    return replay(exchange, listeners[serverFor(exchange)]?.port ?? 0);
+    return replay(withCredential(exchange, machineToken), listeners[serverFor(exchange)]?.port ?? 0);
   }
 
   it.each(exchanges)("$name", async (exchange) => {
