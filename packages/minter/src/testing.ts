@@ -1,2 +1,3 @@
 export { AuditLog, type AuditLogParts } from "./audit/audit-log.js";
-export { type StorageCase, storageContract } from "./storage/contract/contract.js";
+export { storageContract } from "./storage/contract/contract.js";
+export type { StorageCase } from "./storage/contract/storage-case.js";

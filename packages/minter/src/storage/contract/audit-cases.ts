@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import type { AuditRecord, AuditStore, ChainHead } from "../../audit/audit-store.js";
-import type { StorageCase } from "./contract.js";
+import type { StorageCase } from "./storage-case.js";
 
 const START: Pick<AuditRecord, "timeMs" | "chain" | "sequence"> = { timeMs: 0, chain: "", sequence: 0 };
 

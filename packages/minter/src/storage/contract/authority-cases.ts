@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { type ImportedAuthority, UniqueIdTaken } from "../../certificate-authorities/authority-store.js";
-import type { StorageCase } from "./contract.js";
+import type { StorageCase } from "./storage-case.js";
 
 const authority = (commonName: string, uniqueId: bigint, config = 1): ImportedAuthority => ({
   commonName,

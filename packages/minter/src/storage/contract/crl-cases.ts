@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { CrlHead, CrlStore } from "../../certificate-authorities/crl-store.js";
-import type { StorageCase } from "./contract.js";
+import type { StorageCase } from "./storage-case.js";
 
 const head = (changes: Partial<CrlHead> = {}): CrlHead => ({
   listId: "A",

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { StoredKey } from "../../keys/key-store.js";
-import type { StorageCase } from "./contract.js";
+import type { StorageCase } from "./storage-case.js";
 
 const key = (changes: Partial<StoredKey> = {}): StoredKey => ({
   keyId: "k1",

@@ -1,7 +1,7 @@
 import { equal, ok } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LeaseStore } from "../../jobs/lease-store.js";
-import type { StorageCase } from "./contract.js";
+import type { StorageCase } from "./storage-case.js";
 
 /** Long enough to never run out within a case. */
 const LONG_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import type { StorageCase } from "./contract.js";
+import type { StorageCase } from "./storage-case.js";
 
 const revision = (name: string) => ({
   revision: name,
