@@ -9,4 +9,6 @@ await build({
   target: "node20",
   format: "cjs",
   minify: true,
+  // Native code, for the few that keep their key in a token: whoever does installs it beside.
+  external: ["graphene-pk11"],
 });

@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { parseTokenFile, serializeTokenFile } from "@tokens/client/token-file";
+import { describeWithSoftHsm, makeSoftHsm } from "softhsm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Machine, makeMachine } from "../test/machine.js";
 import { type MinterStandIn, startMinter } from "../test/minter-stand-in.js";
@@ -62,6 +63,21 @@ describe("where the key comes from", () => {
     const env = { ...process.env, MACHINE_KEY: readFileSync(machine.file("key.pem"), "utf8") };
     expect(await runAgent(without("env:MACHINE_KEY"), { env })).toMatchObject({ code: 0 });
     expect(written().luci_machine_token).toBe("token-1");
+  });
+});
+
+describeWithSoftHsm("a key in a token", () => {
+  it("signs, and the PIN comes from a file", async () => {
+    const hsm = makeSoftHsm();
+    const place = ["--token", "tokens", "--label", "machine", "--id", "01", "--pin", "5678"];
+    execFileSync("softhsm2-util", ["--import", machine.file("key.pem"), ...place], { stdio: "pipe" });
+    const uri = `pkcs11:token=tokens;object=machine?module-path=${hsm.modulePath}`;
+    const env = { ...process.env, ...hsm.environment };
+    const args = machine.flags("-pkey-pem", uri, "-pkey-passphrase", hsm.pinFile);
+    expect(await runAgent(args, { env })).toMatchObject({ code: 0 });
+    expect(written().luci_machine_token).toBe("token-1");
+    expect(await runAgent(args, { env })).toMatchObject({ code: 0, stderr: "" });
+    hsm.remove();
   });
 });
 

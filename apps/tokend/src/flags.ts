@@ -12,7 +12,7 @@ import {
 
 /** What the agent was asked to keep fresh, and how. */
 export interface Flags {
-  /** Where the private key comes from: a file, `-`, `fd:N` or `env:NAME`. */
+  /** Where the private key comes from: a file, `-`, `fd:N`, `env:NAME` or a `pkcs11:` URI. */
   readonly key: string;
   /** Where the key's passphrase comes from; empty: it has none. */
   readonly passphrase: string;
@@ -49,11 +49,17 @@ const ignored = (type: FlagType, initial = ""): FlagDefinition => flag(type, ini
 
 /** Flags of everything that mints a token. */
 export const MINT_FLAGS: FlagDefinitions = {
-  "pkey-pem": required("private key (RSA, EC P-256 or P-384, Ed25519): a PEM file, - (stdin), fd:N or env:NAME"),
+  "pkey-pem": required(
+    "private key (RSA, EC P-256 or P-384, Ed25519): a PEM file, - (stdin), fd:N, env:NAME, or a pkcs11: URI",
+  ),
   "cert-pem": required("file with the certificate, PEM"),
   backend: required("token server: host[:port]; http for localhost: and 127.0.0.1:, https else"),
   "token-file": required("where to keep the token"),
-  "pkey-passphrase": flag("string", "", "passphrase of the private key: a file, - (stdin), fd:N, or env:NAME"),
+  "pkey-passphrase": flag(
+    "string",
+    "",
+    "passphrase of the private key, or PIN of its token: a file, - (stdin), fd:N, or env:NAME",
+  ),
   protocol: flag("string", "prpc", "how to speak to the server: prpc or connect"),
   "ca-file": flag("string", "", "file with the only CAs that the server's certificate may come from, PEM"),
   "server-name": flag(

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { MachineKey } from "@tokens/client/machine-key";
 import type { Flags } from "./flags.js";
 import { inputsDigest } from "./inputs-digest.js";
-import { isFile, isReadableByAll, readSecret } from "./secret-source.js";
+import { isFile, isInToken, isReadableByAll, readSecret } from "./secret-source.js";
 
 /** What a token is minted with, as it was read. */
 export interface Inputs {
@@ -38,11 +38,13 @@ export async function readInputs(flags: InputFlags, warn: (message: string) => v
  * is that of the present token need none of this: they have minted it.
  */
 export async function openKey({ keyBytes, certificate, passphrase, ca }: Inputs): Promise<MachineKey> {
+  const [keyText, certificatePem] = [keyBytes.toString("latin1"), certificate.toString("latin1")];
   // Loaded only now: a run that finds a good token opens no key.
   const { loadMachineKey, MachineKeyError } = await import("@tokens/client/machine-key");
   if (ca && !(await areCertificates(ca))) throw new MachineKeyError("the CA file is no list of certificates in PEM");
-  const options = passphrase ? { passphrase } : {};
-  return loadMachineKey(keyBytes.toString("latin1"), certificate.toString("latin1"), options);
+  if (!isInToken(keyText)) return loadMachineKey(keyText, certificatePem, passphrase ? { passphrase } : {});
+  const { openPkcs11Key } = await import("@tokens/client/pkcs11");
+  return openPkcs11Key(keyBytes.toString("utf8"), certificatePem, passphrase?.toString("utf8"));
 }
 
 function requirePrivate({ key, strictPermissions }: InputFlags, warn: (message: string) => void): void {

@@ -44,8 +44,8 @@ describe("readSecret", () => {
 });
 
 it("isFile tells paths from the other sources", () => {
-  const sources = ["key.pem", "./fd:3", "env:", "fd:x", "-", "fd:3", "env:KEY"];
-  expect(sources.map(isFile)).toEqual([true, true, true, true, false, false, false]);
+  const sources = ["key.pem", "./fd:3", "env:", "fd:x", "-", "fd:3", "env:KEY", "pkcs11:token=t"];
+  expect(sources.map(isFile)).toEqual([true, true, true, true, false, false, false, false]);
 });
 
 it("isReadableByAll looks at the permissions", () => {

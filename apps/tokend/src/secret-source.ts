@@ -3,9 +3,14 @@ import { createReadStream, readFileSync, statSync } from "node:fs";
 /** Secrets that can be read only once: from stdin, from a descriptor, and from the environment. */
 const taken = new Map<string, Buffer>();
 
-/** Whether a source names a file, rather than `-` (stdin), `fd:N` or `env:NAME`. */
+/** Whether a source names a file, rather than `-` (stdin), `fd:N`, `env:NAME` or a key in a token (`pkcs11:…`). */
 export function isFile(source: string): boolean {
-  return source !== "-" && !/^(fd:\d+|env:\w+)$/.test(source);
+  return source !== "-" && !/^(fd:\d+|env:\w+)$/.test(source) && !isInToken(source);
+}
+
+/** Whether a source is the PKCS#11 URI of a key that never leaves its token. */
+export function isInToken(source: string): boolean {
+  return source.startsWith("pkcs11:");
 }
 
 /**
@@ -14,6 +19,8 @@ export function isFile(source: string): boolean {
  */
 export async function readSecret(source: string, environment: NodeJS.ProcessEnv = process.env): Promise<Buffer> {
   if (isFile(source)) return readFileSync(source);
+  // The key cannot be read: its name stands for it.
+  if (isInToken(source)) return Buffer.from(source, "utf8");
   const known = taken.get(source);
   if (known) return known;
   const secret = source.startsWith("env:")

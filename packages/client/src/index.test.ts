@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import * as client from "./index.js";
 import * as machineKey from "./machine-key.js";
 import * as machineToken from "./machine-token.js";
+import * as pkcs11Key from "./pkcs11-key.js";
 import * as prpcTransport from "./prpc-transport.js";
 import * as schedule from "./schedule.js";
 import * as tokenFile from "./token-file.js";
@@ -29,6 +30,7 @@ it("exports these names and no others", () => {
     "proxyFor",
   ]);
   expect(names(machineKey)).toEqual(["MachineKeyError", "loadMachineKey", "readCertificate"]);
+  expect(names(pkcs11Key)).toEqual(["MachineKeyError", "openPkcs11Key"]);
   expect(names(prpcTransport)).toEqual(["createPrpcTransport"]);
   expect(names(schedule)).toEqual([
     "MIN_LIFETIME_MS",
