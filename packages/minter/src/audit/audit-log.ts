@@ -115,7 +115,7 @@ export class AuditLog {
   }
 
   #start(): void {
-    this.#draining ??= this.#drain().finally(() => (this.#draining = undefined));
+    this.#draining ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
@@ -126,10 +126,12 @@ export class AuditLog {
       } catch (error) {
         this.#isUncertain = true;
         this.#giveUp(batch, error);
-        if (this.#isClosing && this.#waiting.length === 0) return;
+        if (this.#isClosing && this.#waiting.length === 0) break;
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
     }
+    // In the same turn as the last look: whoever comes later must find nobody draining, or nobody would record it.
+    this.#draining = undefined;
   }
 
   /** Those who wait come first: refusals never displace the record of a token. */
