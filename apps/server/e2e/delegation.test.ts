@@ -108,6 +108,30 @@ describe("a user who delegates to a service", () => {
     }
   });
 
+  it("learns an id by which an operator learns why", async () => {
+    const bearer = await provider.login("alice@example.com");
+    const response = await fetch(`${server.url}/tokenserver.minter.TokenMinter/MintDelegationToken`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${bearer}` },
+      body: JSON.stringify({ delegatedIdentity: "REQUESTOR", audience: ["group:services"], services: ["*"] }),
+    });
+    const id = response.headers.get("x-tokens-reference") ?? "";
+    const explain = (...options: string[]) => runTokens(["explain", id, "--server", server.admin, ...options]);
+    await expect.poll(async () => (await explain()).code, { timeout: 20_000 }).toBe(0);
+    expect((await explain()).stdout.split("\n")).toEqual([
+      "MintDelegationToken by user:alice@example.com: PermissionDenied",
+      "forbidden - no matching delegation rules in the config",
+      expect.stringMatching(/^policy [0-9a-f]{40}$/),
+      "  users-to-services: fails at target_service",
+      "  allow-project-identities: fails at requestor",
+      "",
+    ]);
+    expect(JSON.parse((await explain("--json")).stdout)).toMatchObject({ caller: "user:alice@example.com" });
+    const unknown = `${id.slice(0, 8)}00000000`;
+    expect((await runTokens(["explain", unknown, "--server", server.admin])).code).toBe(1);
+    expect((await runTokens(["explain", "nonsense", "--server", server.admin])).stderr).toContain("16 hex digits");
+  });
+
   it("is in the audit log, and its token is not", async () => {
     const { stdout } = await mint("alice@example.com", ...asAllowed, "--intent", "a test", "--json");
     const { token } = JSON.parse(stdout) as { token: string };

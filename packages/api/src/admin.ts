@@ -35,6 +35,12 @@ export {
   ListCAsResponseSchema,
 } from "./gen/tokenserver/admin/certificate_authorities_pb.js";
 export {
+  type ConsideredRule,
+  ConsideredRuleSchema,
+  type ExplainRequest,
+  ExplainRequestSchema,
+  type ExplainResponse,
+  ExplainResponseSchema,
   type ExportAuditRequest,
   ExportAuditRequestSchema,
   type ExportAuditResponse,

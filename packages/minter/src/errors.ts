@@ -4,6 +4,20 @@ import type { ErrorCode } from "@tokens/api";
 /** The header that names a refusal in the server's log. */
 export const REFERENCE_HEADER = "X-Tokens-Reference";
 
+/** Why no rule allowed a call, for the operators. */
+export interface Explanation {
+  /** Revision of the policy that the rules are in. */
+  readonly policyRevision: string;
+  readonly considered: readonly ConsideredRule[];
+}
+
+/** A rule that was looked at. */
+export interface ConsideredRule {
+  readonly rule: string;
+  /** The first part of it that the call did not fit; undefined if it fitted all of them. */
+  readonly failed: string | undefined;
+}
+
 /**
  * No, and repeating will not help. The message is for the caller and says little; the detail is for the log and says
  * exactly what was wrong, without tokens, keys or certificates in it.
@@ -13,6 +27,8 @@ export class Refusal extends Error {
   readonly detail: string;
   /** The answer as an RPC error, where the RPC has no error code of its own. */
   readonly code: Code;
+  /** The rules that were asked, where rules decided. */
+  explanation?: Explanation;
   /** The answer within a MintMachineTokenResponse, which then travels as a success. */
   readonly errorCode: ErrorCode | undefined;
 
@@ -27,6 +43,12 @@ export class Refusal extends Error {
 /** A refusal that ends the RPC with an error. */
 export function refuseCall(code: Code, message: string, detail: string = message, cause?: unknown): Refusal {
   return new Refusal(code, undefined, message, detail, cause);
+}
+
+/** A refusal by rules: it says which were looked at, and where each failed first. */
+export function explain(refusal: Refusal, explanation: Explanation): Refusal {
+  refusal.explanation = explanation;
+  return refusal;
 }
 
 /** A refusal that MintMachineToken reports in its response. */

@@ -9,6 +9,7 @@ import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from
 import { callerIdentifier } from "./access/identify-caller.js";
 import type { AuditMode } from "./audit/audit-log.js";
 import { exportAuditRpc } from "./audit/audit-rpc.js";
+import { explainRpc } from "./audit/explain.js";
 import type { RetentionAges } from "./audit/retention.js";
 import { type Audit, startAudit } from "./audit/start-audit.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
@@ -153,7 +154,11 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     });
     router.rpc(TokenMinter.method.mintDelegationToken, mintDelegationToken, { readMaxBytes: MAX_REQUEST_BYTES });
     router.service(Admin, { ...importRpcs(policies), inspectDelegationToken });
-    router.service(Operator, { exportAudit, importPolicies: importPoliciesRpc(policies) });
+    router.service(Operator, {
+      exportAudit,
+      importPolicies: importPoliciesRpc(policies),
+      explain: explainRpc(storage.audit),
+    });
   };
 }
 
@@ -174,7 +179,7 @@ function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOpt
       answerErrors({ ...parts, recorder }),
       clampDeadline(MAX_CALL_MS),
       authenticateCaller(identify, clock),
-      requireAdmin(() => policy().groups, recorder, parts.serviceVersion),
+      requireAdmin(policy, recorder, parts.serviceVersion),
     ],
   };
 }

@@ -18,7 +18,7 @@ import { ANONYMOUS } from "../access/canonical-identity.js";
 import type { Groups } from "../access/groups.js";
 import { entriesOf } from "../access/identity-set.js";
 import type { Recorder } from "../audit/recorder.js";
-import { refuseCall } from "../errors.js";
+import { explain, type Explanation, refuseCall } from "../errors.js";
 import type { Signer } from "../keys/signer.js";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
@@ -26,7 +26,7 @@ import { callFacts } from "../rpc/call-facts.js";
 import { callerKey } from "../rpc/caller.js";
 import { delegationTokenColumns } from "./delegation-token-record.js";
 import { type CheckedDelegationRequest, checkDelegationRequest } from "./delegation-request.js";
-import { type DelegationRule, matchingRules, mayAsk } from "./delegation-rules.js";
+import { type DelegationRule, firstMisfit, matchingRules, mayAsk } from "./delegation-rules.js";
 
 /** What decides about delegation: the rules and groups of one policy. */
 export interface DelegationPolicy {
@@ -73,18 +73,22 @@ export function delegationTokenRpc(
 }
 
 /** Whoever acts for somebody else already gets no further token: delegation does not chain. */
-function requireRequestor({ values }: HandlerContext, { delegation, groups }: DelegationPolicy): string {
+function requireRequestor({ values }: HandlerContext, { delegation, groups, revision }: DelegationPolicy): string {
   const { identity, peer } = values.get(callerKey);
   if (identity !== peer) throw refuseCall(Code.PermissionDenied, "delegation is forbidden for this API call");
   if (identity === ANONYMOUS) throw refuseCall(Code.Unauthenticated, "authentication required");
   if (!mayAsk(identity, delegation, groups)) {
-    throw refuseCall(Code.PermissionDenied, "not authorized", `${identity} is no requestor of any rule`);
+    const refusal = refuseCall(Code.PermissionDenied, "not authorized", `${identity} is no requestor of any rule`);
+    const considered = delegation.map(({ name }) => ({ rule: name, failed: "requestor" }));
+    throw explain(refusal, { policyRevision: revision, considered });
   }
   return identity;
 }
 
-function requireOneRule(checked: CheckedDelegationRequest, { delegation, groups }: DelegationPolicy): DelegationRule {
-  const forbid = (reason: string) => refuseCall(Code.PermissionDenied, `forbidden - ${reason}`);
+function requireOneRule(checked: CheckedDelegationRequest, policy: DelegationPolicy): DelegationRule {
+  const { delegation, groups } = policy;
+  const forbid = (reason: string) =>
+    explain(refuseCall(Code.PermissionDenied, `forbidden - ${reason}`), explanationOf(checked, policy));
   const [rule, ...more] = matchingRules(delegation, checked.query, groups);
   if (!rule) throw forbid("no matching delegation rules in the config");
   if (more.length > 0) {
@@ -97,6 +101,20 @@ function requireOneRule(checked: CheckedDelegationRequest, { delegation, groups 
     throw forbid(`the requested validity duration (${validitySeconds} sec) ${allowed}`);
   }
   return rule;
+}
+
+/** What each rule says to the request; the last part is the life, which only the one rule that matches is asked about. */
+function explanationOf(
+  { query, validitySeconds }: CheckedDelegationRequest,
+  { delegation, groups, revision }: DelegationPolicy,
+): Explanation {
+  const considered = delegation.map((rule) => ({
+    rule: rule.name,
+    failed:
+      firstMisfit(rule, query, groups) ??
+      (validitySeconds > rule.maxValiditySeconds ? "max_validity_duration" : undefined),
+  }));
+  return { policyRevision: revision, considered };
 }
 
 function makeSubtoken({ query, validitySeconds, tags }: CheckedDelegationRequest, nowMs: number): Subtoken {

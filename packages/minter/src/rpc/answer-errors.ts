@@ -38,7 +38,7 @@ function record(error: unknown, request: CallRequest, { metrics, recorder, servi
   const reason = Code[error.code];
   metrics.count("tokens_refused_total", { method, reason });
   if (values.get(callerKey) === anonymousCaller) return recorder.count(method, reason, values.get(peerAddressKey));
-  recorder.note(refusalEntry({ values, headers, method, reason, refusal: error }, serviceVersion));
+  recorder.note(refusalEntry({ values, headers, method, reason, refusal: error }, serviceVersion, explained(error)));
 }
 
 /** Writes an error down, and makes of it what the caller may see. */
@@ -50,6 +50,10 @@ function answer(error: unknown, request: CallRequest, referenceId: string, repor
   reports.log[expected ? "warn" : "error"](fields, expected ? "call refused" : "call failed");
   record(error, request, reports);
   return renderError(error, referenceId);
+}
+
+function explained({ explanation }: Refusal): Readonly<Record<string, unknown>> {
+  return explanation ? { policy_revision: explanation.policyRevision, considered: explanation.considered } : {};
 }
 
 /**

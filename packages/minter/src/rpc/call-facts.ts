@@ -33,7 +33,7 @@ export function callFacts({ values, headers }: Call, serviceVersion: string): Ca
 export function refusalEntry(
   call: Call & { readonly method: string; readonly reason: string; readonly refusal: Refusal },
   serviceVersion: string,
-  more: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, unknown>> = {},
 ): AuditEntry {
   const { values, method, reason, refusal } = call;
   const columns = {

@@ -4,7 +4,16 @@ import { type ContextKey, createContextKey } from "@connectrpc/connect";
 /** The id that a call's refusal gets in the answer and in the log. */
 export const referenceIdKey: ContextKey<string> = createContextKey("", { description: "reference id" });
 
-/** An id that names one refusal: 16 random hex digits. */
-export function newReferenceId(): string {
-  return randomBytes(8).toString("hex");
+/**
+ * An id that names one refusal: the second in which it is made, 8 hex digits, so that its record can be found without an
+ * index, and 8 random ones.
+ */
+export function newReferenceId(clock: () => number = Date.now): string {
+  const seconds = Math.floor(clock() / 1000);
+  return seconds.toString(16).padStart(8, "0").slice(-8) + randomBytes(4).toString("hex");
+}
+
+/** When a reference id was made, in Unix milliseconds; undefined for a text that is none. */
+export function timeOfReferenceId(id: string): number | undefined {
+  return /^[0-9a-f]{16}$/.test(id) ? Number.parseInt(id.slice(0, 8), 16) * 1000 : undefined;
 }

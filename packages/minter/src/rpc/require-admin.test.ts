@@ -46,7 +46,15 @@ function clientsOf({ listener, identity }: Arrival, failure?: Error) {
       router.rpc(CertificateAuthorities.method.listCAs, () => ({ cn: ["a"] }));
       router.rpc(TokenMinter.method.mintMachineToken, () => ({ serviceVersion: "v" }));
     },
-    { router: { interceptors: [answerErrors(reports()), arrive, requireAdmin(() => groups, recorder, "app/1")] } },
+    {
+      router: {
+        interceptors: [
+          answerErrors(reports()),
+          arrive,
+          requireAdmin(() => ({ groups, revision: "r1" }), recorder, "app/1"),
+        ],
+      },
+    },
   );
   return {
     admin: createClient(Admin, transport),

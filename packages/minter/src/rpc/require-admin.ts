@@ -1,7 +1,7 @@
 import { Code, type Interceptor } from "@connectrpc/connect";
 import { ADMINISTRATORS, type Groups } from "../access/groups.js";
 import type { Recorder } from "../audit/recorder.js";
-import { refuseCall } from "../errors.js";
+import { explain, refuseCall } from "../errors.js";
 import { callFacts } from "./call-facts.js";
 import { callerKey } from "./caller.js";
 import { listenerKey } from "./listener.js";
@@ -12,18 +12,26 @@ const ADMIN_PACKAGE = "tokenserver.admin.";
 /** What an operator is called who came in on the admin listener. */
 const LOCAL = "local";
 
+/** Who is an administrator. */
+export interface AdminPolicy {
+  readonly groups: Groups;
+  readonly revision: string;
+}
+
 /**
  * Lets administrators alone call the operators' services: members of the group `administrators`, and whoever reaches the
  * admin listener, who is called `local`. Each such call is recorded before it is served.
  */
-export function requireAdmin(groups: () => Groups, recorder: Recorder, serviceVersion: string): Interceptor {
+export function requireAdmin(policy: () => AdminPolicy, recorder: Recorder, serviceVersion: string): Interceptor {
   return (next) => async (request) => {
     if (!request.service.typeName.startsWith(ADMIN_PACKAGE)) return next(request);
     const { contextValues, header, method } = request;
     const isLocal = contextValues.get(listenerKey) === "admin";
     const caller = isLocal ? LOCAL : contextValues.get(callerKey).identity;
-    if (!isLocal && !groups().has(ADMINISTRATORS, caller)) {
-      throw refuseCall(Code.PermissionDenied, "not an admin", `${caller} is not in group ${ADMINISTRATORS}`);
+    if (!isLocal && !policy().groups.has(ADMINISTRATORS, caller)) {
+      const refusal = refuseCall(Code.PermissionDenied, "not an admin", `${caller} is not in group ${ADMINISTRATORS}`);
+      const considered = [{ rule: `group ${ADMINISTRATORS}`, failed: "caller" }];
+      throw explain(refusal, { policyRevision: policy().revision, considered });
     }
     const facts = callFacts({ values: contextValues, headers: header }, serviceVersion);
     await recorder.record({ kind: "operation", columns: { method: method.name, caller, ...facts } });

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/operator.proto.
  */
 export const file_tokenserver_admin_operator: GenFile = /*@__PURE__*/
-  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iFwoVSW1wb3J0UG9saWNpZXNSZXF1ZXN0Ik0KFkltcG9ydFBvbGljaWVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSDwoHY2hhbmdlcxgCIAMoCRIQCgh3YXJuaW5ncxgDIAMoCSJeChJFeHBvcnRBdWRpdFJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWtpbmRzGAIgAygJEg4KBmZvbGxvdxgDIAEoCCIkChNFeHBvcnRBdWRpdFJlc3BvbnNlEg0KBWxpbmVzGAEgAygJMtEBCghPcGVyYXRvchJeCgtFeHBvcnRBdWRpdBIlLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVxdWVzdBomLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVzcG9uc2UwARJlCg5JbXBvcnRQb2xpY2llcxIoLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVxdWVzdBopLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iFwoVSW1wb3J0UG9saWNpZXNSZXF1ZXN0Ik0KFkltcG9ydFBvbGljaWVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSDwoHY2hhbmdlcxgCIAMoCRIQCgh3YXJuaW5ncxgDIAMoCSJeChJFeHBvcnRBdWRpdFJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWtpbmRzGAIgAygJEg4KBmZvbGxvdxgDIAEoCCIkChNFeHBvcnRBdWRpdFJlc3BvbnNlEg0KBWxpbmVzGAEgAygJIiYKDkV4cGxhaW5SZXF1ZXN0EhQKDHJlZmVyZW5jZV9pZBgBIAEoCSLLAQoPRXhwbGFpblJlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm1ldGhvZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmRldGFpbBgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSNQoKY29uc2lkZXJlZBgHIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkNvbnNpZGVyZWRSdWxlIi4KDkNvbnNpZGVyZWRSdWxlEgwKBHJ1bGUYASABKAkSDgoGZmFpbGVkGAIgASgJMqMCCghPcGVyYXRvchJeCgtFeHBvcnRBdWRpdBIlLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVxdWVzdBomLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVzcG9uc2UwARJlCg5JbXBvcnRQb2xpY2llcxIoLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVxdWVzdBopLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVzcG9uc2USUAoHRXhwbGFpbhIhLnRva2Vuc2VydmVyLmFkbWluLkV4cGxhaW5SZXF1ZXN0GiIudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * ImportPoliciesRequest asks for an import.
@@ -122,6 +122,118 @@ export const ExportAuditResponseSchema: GenMessage<ExportAuditResponse> = /*@__P
   messageDesc(file_tokenserver_admin_operator, 3);
 
 /**
+ * ExplainRequest names a refusal.
+ *
+ * @generated from message tokenserver.admin.ExplainRequest
+ */
+export type ExplainRequest = Message<"tokenserver.admin.ExplainRequest"> & {
+  /**
+   * The reference id that came with it.
+   *
+   * @generated from field: string reference_id = 1;
+   */
+  referenceId: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 4);
+
+/**
+ * ExplainResponse says why a call was refused.
+ *
+ * @generated from message tokenserver.admin.ExplainResponse
+ */
+export type ExplainResponse = Message<"tokenserver.admin.ExplainResponse"> & {
+  /**
+   * When it was refused.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Name of the RPC.
+   *
+   * @generated from field: string method = 2;
+   */
+  method: string;
+
+  /**
+   * Who called.
+   *
+   * @generated from field: string caller = 3;
+   */
+  caller: string;
+
+  /**
+   * Code of the answer.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * What exactly was wrong. The caller may have been told less.
+   *
+   * @generated from field: string detail = 5;
+   */
+  detail: string;
+
+  /**
+   * Revision of the policy that was asked. Absent: no rule was.
+   *
+   * @generated from field: string policy_revision = 6;
+   */
+  policyRevision: string;
+
+  /**
+   * The rules that were looked at, in their order.
+   *
+   * @generated from field: repeated tokenserver.admin.ConsideredRule considered = 7;
+   */
+  considered: ConsideredRule[];
+};
+
+/**
+ * Describes the message tokenserver.admin.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 5);
+
+/**
+ * ConsideredRule is a rule that was looked at.
+ *
+ * @generated from message tokenserver.admin.ConsideredRule
+ */
+export type ConsideredRule = Message<"tokenserver.admin.ConsideredRule"> & {
+  /**
+   * Name of the rule.
+   *
+   * @generated from field: string rule = 1;
+   */
+  rule: string;
+
+  /**
+   * The first part of it that the call did not fit. Absent: it fitted all of them.
+   *
+   * @generated from field: string failed = 2;
+   */
+  failed: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.ConsideredRule.
+ * Use `create(ConsideredRuleSchema)` to create a new message.
+ */
+export const ConsideredRuleSchema: GenMessage<ConsideredRule> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 6);
+
+/**
  * Operator is for whoever runs the server. Callers must be in the group "administrators", or on the admin listener.
  *
  * @generated from service tokenserver.admin.Operator
@@ -146,6 +258,16 @@ export const Operator: GenService<{
     methodKind: "unary";
     input: typeof ImportPoliciesRequestSchema;
     output: typeof ImportPoliciesResponseSchema;
+  },
+  /**
+   * Explain says why a call was refused. NOT_FOUND for the refusals of strangers, which are only counted.
+   *
+   * @generated from rpc tokenserver.admin.Operator.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tokenserver_admin_operator, 0);
