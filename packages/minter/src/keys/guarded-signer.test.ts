@@ -15,6 +15,10 @@ async function signerThat(bend: (sign: SignBytes) => SignBytes, isRemote = true,
   return { signer: guardedSigner(key, gate), publicKey };
 }
 
+/** An outage whose detail says so. */
+const outage = (detail: RegExp) =>
+  expect.objectContaining({ detail: expect.stringMatching(detail) as string }) as Error;
+
 /** A promise and what settles it. */
 function held<T>() {
   let release: (value: T) => void = () => undefined;
@@ -42,13 +46,13 @@ describe("guardedSigner", () => {
   ])("never hands out a signature %s that came from outside", async (_, bend) => {
     const { signer } = await signerThat(bend);
     await expect(signer.sign(bytes)).rejects.toThrow(SignerUnavailable);
-    await expect(signer.sign(bytes)).rejects.toThrow(/k1 answered with a wrong signature/);
+    await expect(signer.sign(bytes)).rejects.toThrow(outage(/k1 answered with a wrong signature/));
   });
 
   it("never hands out a signature by another key", async () => {
     const other = await localBackend.create("test");
     const { signer } = await signerThat(() => async (message) => (await localBackend.open(other.handle))(message));
-    await expect(signer.sign(bytes)).rejects.toThrow(/wrong signature/);
+    await expect(signer.sign(bytes)).rejects.toThrow(outage(/wrong signature/));
   });
 
   it("refuses more than its share at once, and takes more when some are done", async () => {
@@ -62,7 +66,7 @@ describe("guardedSigner", () => {
     const others = await signerThat((sign) => sign, true, gate);
     const first = [1, 2, 3].map(() => signer.sign(bytes));
     await expect(signer.sign(bytes)).rejects.toThrow(SignerUnavailable);
-    await expect(others.signer.sign(bytes)).rejects.toThrow(/too many signatures/);
+    await expect(others.signer.sign(bytes)).rejects.toThrow(outage(/too many signatures/));
     release();
     await Promise.all(first);
     await expect(signer.sign(bytes)).resolves.toBeDefined();
@@ -72,7 +76,7 @@ describe("guardedSigner", () => {
   it("gives a place back when signing fails", async () => {
     const failing: SignBytes = () => Promise.reject(new SignerUnavailable("down"));
     const { signer } = await signerThat(() => failing, true, new SignGate({ maxInFlight: 1 }));
-    for (let round = 0; round < 3; round++) await expect(signer.sign(bytes)).rejects.toThrow("down");
+    for (let round = 0; round < 3; round++) await expect(signer.sign(bytes)).rejects.toThrow(outage(/^down$/));
   });
 
   it("does not wait for ever, and ignores what comes too late", async () => {
@@ -82,10 +86,10 @@ describe("guardedSigner", () => {
       true,
       new SignGate({ maxInFlight: 1, timeoutMs: 20 }),
     );
-    await expect(signer.sign(bytes)).rejects.toThrow(/no signature within 20 ms/);
-    await expect(signer.sign(bytes)).rejects.toThrow(/no signature within 20 ms/);
+    await expect(signer.sign(bytes)).rejects.toThrow(outage(/no signature within 20 ms/));
+    await expect(signer.sign(bytes)).rejects.toThrow(outage(/no signature within 20 ms/));
     late.release(new Uint8Array());
-    await expect(signer.sign(bytes)).rejects.toThrow(/wrong signature/);
+    await expect(signer.sign(bytes)).rejects.toThrow(outage(/wrong signature/));
   });
 
   it("allows 64 signatures a core where nothing else is said", async () => {

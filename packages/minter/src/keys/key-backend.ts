@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import { Unavailable } from "../errors.js";
 
 /** RSASSA-PKCS1-v1_5 with SHA-256 over the bytes. Never blocks the event loop. Rejects with SignerUnavailable. */
 export type SignBytes = (bytes: Uint8Array) => Promise<Uint8Array>;
@@ -25,12 +26,12 @@ export interface KeyBackend {
   close(): Promise<void>;
 }
 
-/** Nothing can be signed now: the signer is down, slow, refuses, or has too much to do. Repeating may help. */
-export class SignerUnavailable extends Error {
+/** Nothing can be signed now: the signer is down, slow, refuses, or has too much to do. The detail says which. */
+export class SignerUnavailable extends Unavailable {
   override name = "SignerUnavailable";
 
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
+  constructor(detail: string, cause?: unknown) {
+    super("nothing can be signed now", detail, cause);
   }
 }
 

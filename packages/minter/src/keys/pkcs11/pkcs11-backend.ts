@@ -19,7 +19,7 @@ export async function openPkcs11Backend(uri: string): Promise<KeyBackend> {
     await threads.start(CREATE_TIMEOUT_MS);
   } catch (error) {
     await threads.close();
-    const why = error instanceof Error ? error.message : "it does not start";
+    const why = error instanceof SignerUnavailable ? error.detail : "it does not start";
     throw new KeyUnusable(`the HSM cannot be used: ${why}${whatToDo(why)}`, { cause: error });
   }
   return {
