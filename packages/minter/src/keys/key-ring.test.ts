@@ -56,6 +56,15 @@ describe("readKeyRing", () => {
     );
   });
 
+  it("gives up private keys a quarter of an hour after their successor began, tainted ones at once", () => {
+    const keys = keysNamed("abc", { a: { taintedAtMs: T0 } });
+    const spentAt = (nowMs: number) => readKeyRing(keys, nowMs).spent.map(({ keyId }) => keyId);
+    const signsC = T0 + 2 * HOUR + 600_000;
+    expect(spentAt(T0)).toEqual(["a"]);
+    expect(spentAt(signsC + 900_000)).toEqual(["a"]);
+    expect(spentAt(signsC + 900_001)).toEqual(["b", "a"]);
+  });
+
   it("does not depend on the order in which the keys come", () => {
     const keys = keysNamed("abc");
     const now = T0 + 2 * HOUR;

@@ -22,6 +22,8 @@ export interface KeyRing<Key extends RingKey = RingKey> {
   readonly next: Key | undefined;
   /** What verifiers may trust: next, active and retired keys, newest first. */
   readonly published: readonly Key[];
+  /** What will never sign again on any replica: the private keys can be destroyed. */
+  readonly spent: readonly Key[];
   readonly states: ReadonlyMap<string, KeyState>;
 }
 
@@ -34,11 +36,15 @@ const LONGEST_TOKEN_MS = 86_400_000;
  */
 export const RETIRED_PUBLISHED_MS: number = LONGEST_TOKEN_MS + 15 * 60_000;
 
+/** How long after its successor began a key may still be asked to sign: by calls in flight, by clocks that are behind. */
+const STILL_SIGNS_MS = 15 * 60_000;
+
 /** Reads the ring off its keys and the time alone, so that replicas agree on it without a word. */
 export function readKeyRing<Key extends RingKey>(keys: readonly Key[], nowMs: number): KeyRing<Key> {
   const newestFirst = keys.toSorted((a, b) => b.generation - a.generation);
   const states = new Map<string, KeyState>();
   const published: Key[] = [];
+  const spent: Key[] = [];
   let [active, next]: (Key | undefined)[] = [];
   /** When the successor of the key at hand began to sign. */
   let succeededAtMs: number | undefined;
@@ -48,9 +54,10 @@ export function readKeyRing<Key extends RingKey>(keys: readonly Key[], nowMs: nu
     if (state === "active") active = key;
     if (state === "next") next = key;
     if (state !== "tainted" && state !== "expired") published.push(key);
+    if (state === "tainted" || nowMs - (succeededAtMs ?? nowMs) > STILL_SIGNS_MS) spent.push(key);
     if (hasBegun(key, nowMs)) succeededAtMs = Math.min(key.signsFromMs, succeededAtMs ?? key.signsFromMs);
   }
-  return { active, next, published, states };
+  return { active, next, published, spent, states };
 }
 
 function stateOf(key: RingKey, succeededAtMs: number | undefined, nowMs: number): KeyState {

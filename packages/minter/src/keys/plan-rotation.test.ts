@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RETIRED_PUBLISHED_MS, type RingKey, readKeyRing } from "./key-ring.js";
-import { planRotation, PROPAGATION_MS, type RotationCause, type RotationPolicy } from "./plan-rotation.js";
+import { planRotation, PROPAGATION_MS, type RotationCause, type RotationPolicy, signsFrom } from "./plan-rotation.js";
 
 const T0 = Date.parse("2026-06-01T12:00:00Z");
 const MINUTE = 60_000;
@@ -20,7 +20,8 @@ class World {
   step(nowMs: number, cause: RotationCause = "age"): string {
     const step = planRotation(this.keys, this.policy, cause, nowMs);
     if (step.step === "add") {
-      const { generation, signsFromMs } = step;
+      const { generation, leadMs } = step;
+      const signsFromMs = signsFrom(generation, leadMs, nowMs);
       this.keys.push({ keyId: `k${generation}`, generation, createdAtMs: nowMs, signsFromMs });
     }
     if (step.step === "advance") this.change(step.keyId, { signsFromMs: step.signsFromMs });

@@ -10,7 +10,7 @@ export interface RotationPolicy {
 
 /** What has to be done so that a purpose has the keys that it should have. */
 export type RotationStep =
-  | { readonly step: "add"; readonly generation: number; readonly signsFromMs: number }
+  | { readonly step: "add"; readonly generation: number; readonly leadMs: number }
   | { readonly step: "advance"; readonly keyId: string; readonly signsFromMs: number }
   | { readonly step: "nothing" };
 
@@ -34,13 +34,18 @@ export function planRotation(
 ): RotationStep {
   const generation = 1 + Math.max(0, ...keys.map((key) => key.generation));
   // Verifiers that know no key at all fetch before they judge: the first key need not wait.
-  if (generation === 1) return { step: "add", generation, signsFromMs: 0 };
+  if (generation === 1) return { step: "add", generation, leadMs: 0 };
   const ring = readKeyRing(keys, nowMs);
   const urgentMs = Math.min(policy.leadMs, PROPAGATION_MS);
   if (ring.next) return ring.active ? NOTHING : hurry(ring.next, urgentMs, nowMs);
-  if (!ring.active) return { step: "add", generation, signsFromMs: nowMs + urgentMs };
+  if (!ring.active) return { step: "add", generation, leadMs: urgentMs };
   const isDue = cause === "request" || nowMs >= successorIsDueAt(ring, policy);
-  return isDue ? { step: "add", generation, signsFromMs: nowMs + policy.leadMs } : NOTHING;
+  return isDue ? { step: "add", generation, leadMs: policy.leadMs } : NOTHING;
+}
+
+/** From when on a key signs that is published now. The first one's time has always come, by whatever clock. */
+export function signsFrom(generation: number, leadMs: number, nowMs: number): number {
+  return generation === 1 ? 0 : nowMs + leadMs;
 }
 
 /** Nothing signs: the next key begins as soon as verifiers can know it. */

@@ -10,6 +10,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     "0001-keys-policies-leases": { up: (db) => createKeysPoliciesLeases(db, engine) },
     "0002-audit": { up: (db) => createAudit(db, engine) },
     "0003-certificate-authorities": { up: (db) => createCertificateAuthorities(db, engine) },
+    "0004-key-ring": { up: addKeyRing },
   };
 }
 
@@ -124,4 +125,20 @@ async function createCertificateAuthorities({ schema }: Schema, engine: Engine):
     .addColumn("failed_at_ms", "bigint")
     .addColumn("failure", "text", (column) => column.notNull())
     .execute();
+}
+
+/** What lay there before was a purpose's only key: made here, in plain, and signing from its first moment. */
+async function addKeyRing({ schema }: Schema): Promise<void> {
+  const keys = () => schema.alterTable("signing_keys");
+  await keys()
+    .addColumn("backend", "text", (column) => column.notNull().defaultTo("local"))
+    .execute();
+  await keys().addColumn("sealed_by", "text").execute();
+  await keys()
+    .addColumn("scrub_due", "integer", (column) => column.notNull().defaultTo(0))
+    .execute();
+  await keys()
+    .addColumn("signs_from_ms", "bigint", (column) => column.notNull().defaultTo(0))
+    .execute();
+  await keys().addColumn("tainted_at_ms", "bigint").execute();
 }

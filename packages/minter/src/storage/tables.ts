@@ -1,5 +1,6 @@
 import type { Generated, Kysely } from "kysely";
 import type { AuditKind } from "../audit/audit-store.js";
+import type { KeyBackend } from "../keys/key-backend.js";
 import type { KeyPurpose } from "../keys/key-store.js";
 
 /** The tables, one property each. Times are Unix milliseconds. Features add theirs with a migration. */
@@ -8,9 +9,15 @@ export interface Tables {
     key_id: string;
     purpose: KeyPurpose;
     generation: number;
+    backend: KeyBackend["name"];
     private_key: Uint8Array;
+    sealed_by: string | null;
+    /** 1 while traces of the handle as it was before may be left. */
+    scrub_due: number;
     certificate_pem: string;
     created_at_ms: number;
+    signs_from_ms: number;
+    tainted_at_ms: number | null;
   };
   policy_revisions: {
     number: Generated<number>;
