@@ -2,7 +2,7 @@ import { join } from "node:path";
 import {
   type AuditSettings,
   type ListenerName,
-  SigningKeyError,
+  KeyUnusable,
   startTokenServer,
   type Storage,
   type TokenServer,
@@ -134,7 +134,7 @@ async function asUsage<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (error) {
-    if (error instanceof PolicyError || error instanceof SigningKeyError)
+    if (error instanceof PolicyError || error instanceof KeyUnusable)
       throw new UsageError(error.message, { cause: error });
     throw error;
   }

@@ -10,7 +10,8 @@ export type CounterName =
   | "tokens_job_runs_total";
 
 /** What goes up and down. */
-export type GaugeName = "tokens_audit_waiting" | "tokens_audit_checkpoint_seconds" | "tokens_lease_held";
+export type GaugeName =
+  "tokens_audit_waiting" | "tokens_audit_checkpoint_seconds" | "tokens_lease_held" | "tokens_signing_keys_read_seconds";
 
 /** What has a distribution. */
 export type HistogramName = "tokens_audit_commit_seconds" | "tokens_audit_commit_records";
@@ -37,6 +38,7 @@ export const COUNTERS: Readonly<Record<CounterName, MetricDefinition>> = {
 export const GAUGES: Readonly<Record<GaugeName, MetricDefinition>> = {
   tokens_audit_waiting: metric("Audit records that wait for their commit."),
   tokens_audit_checkpoint_seconds: metric("Unix time of the last checkpoint made here."),
+  tokens_signing_keys_read_seconds: metric("Unix time at which the signing keys were last read here."),
   tokens_lease_held: metric("1 where this server holds the lease of a job.", "job"),
 };
 

@@ -3,7 +3,7 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Admin, Operator } from "@tokens/api/admin";
-import { fixedTrust, isIdentity, type Trust, trustFromDocument } from "@tokens/machine-auth";
+import { isIdentity, type TrustSource } from "@tokens/machine-auth";
 import { checkCertificate } from "@tokens/pki";
 import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
@@ -16,7 +16,7 @@ import { checkMachineCertificate, type RevocationLists } from "./certificate-aut
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
 import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
 import { startJobs } from "./jobs/leased-jobs.js";
-import { openSigningKey } from "./keys/open-signing-key.js";
+import { DEFAULT_KEY_SETTINGS, type KeySettings, SigningKeys } from "./keys/signing-keys.js";
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
 import { machineNameOf } from "./machine-tokens/machine-name.js";
@@ -40,6 +40,7 @@ import {
   publicDocuments,
   type ServerIdentity,
 } from "./trust/public-documents.js";
+import { ownTrust } from "./trust/own-trust.js";
 
 /** What a token server is made of. */
 export interface TokenServerParts extends ServerIdentity, KnownCallers {
@@ -50,7 +51,9 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly audit?: AuditSettings;
   readonly log: Logger;
   readonly metrics?: Metrics;
-  /** Signs tokens. Default: a key in the storage, made at the first start. */
+  /** How signing keys are kept and follow each other. Default: in this process and the storage; the lead is 10 minutes. */
+  readonly keys?: KeySettings;
+  /** Signs all tokens in place of those keys, and is never replaced. */
   readonly signer?: Signer;
   /** The revocation lists in force; without them a CA that has a `crlUrl` is not trusted. */
   readonly revocations?: RevocationLists;
@@ -86,20 +89,26 @@ const noRevocationLists: RevocationLists = { find: () => undefined };
 
 /**
  * Puts a token server together and starts its periodic work. Rejects with a TypeError for a service account that no
- * verifier would accept or OpenID issuers that must not be trusted, with a SigningKeyError when a stored key cannot be
- * used, with a PolicyError when there are no usable policy files and were none before, with StorageUnavailable.
+ * verifier would accept or OpenID issuers that must not be trusted, with a KeyUnusable when a stored key cannot be
+ * used, with a PolicyError when there are no usable policy files and were none before, with Unavailable.
  */
 export async function startTokenServer(parts: TokenServerParts): Promise<TokenServer> {
   const { storage, log, serviceAccount, metrics = noMetrics, clock = Date.now } = parts;
   if (!isIdentity(`user:${serviceAccount}`)) {
     throw new TypeError(`the service account ${JSON.stringify(serviceAccount)} is not an e-mail address`);
   }
-  const signer = parts.signer ?? (await openSigningKey(storage.keys, "tokens", serviceAccount, clock()));
-  const auditSigner = await openSigningKey(storage.keys, "audit", serviceAccount, clock());
+  const keys = await SigningKeys.open({
+    ...(parts.keys ?? DEFAULT_KEY_SETTINGS),
+    store: storage.keys,
+    owner: serviceAccount,
+    log,
+    metrics,
+    clock,
+  });
   const audit = startAudit({
     ...(parts.audit ?? defaultAudit),
     store: storage.audit,
-    signer: auditSigner,
+    signer: () => keys.signer("audit"),
     log,
     metrics,
     clock,
@@ -107,9 +116,12 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   const policies = await PoliciesInForce.open({ source: parts.policySource, store: storage.policies, log, clock });
   const following = followPolicies(policies, log);
   const holder = randomBytes(8).toString("hex");
-  const jobs = startJobs([...audit.jobs, policyImportJob(policies)], { leases: storage.leases, holder, log, metrics });
-  const documents = publicDocuments(parts, signer, clock);
-  const trust = trustFromDocument(documents.get(CERTIFICATES_PATH)?.() ?? "");
+  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies)];
+  const jobs = startJobs(allJobs, { leases: storage.leases, holder, log, metrics });
+  const signer = () => parts.signer ?? keys.signer("tokens");
+  const published = () => (parts.signer ? [parts.signer] : keys.published("tokens"));
+  const documents = publicDocuments(parts, published, clock);
+  const trust = ownTrust(published, () => documents.get(CERTIFICATES_PATH)?.() ?? "");
   const complete = { ...parts, metrics, clock, signer, trust, policy: () => policies.current() };
   const routes = routesOf(complete, policies, audit);
   const routerOptions = routerOptionsOf(complete, audit);
@@ -123,16 +135,18 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
       following.stop();
       await jobs.stop();
       await audit.stop();
+      await keys.close();
     },
   };
 }
 
-type Complete = TokenServerParts &
-  Required<Pick<TokenServerParts, "metrics" | "clock" | "signer">> & {
+type Complete = Omit<TokenServerParts, "signer"> &
+  Required<Pick<TokenServerParts, "metrics" | "clock">> & {
+    readonly signer: () => Signer;
     /** The policy in force. */
     readonly policy: () => Policy;
     /** What this server has signed. */
-    readonly trust: Trust;
+    readonly trust: TrustSource;
   };
 
 function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audit): (router: ConnectRouter) => void {
@@ -167,7 +181,7 @@ function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOpt
   const { policy, clock, trust } = parts;
   const identify = callerIdentifier({
     kinds: credentialKinds(parts, clientCertificateChecks(parts)),
-    trust: fixedTrust(trust),
+    trust,
     service: `service:${parts.appId}`,
     groups: () => policy().groups,
     clock,

@@ -36,7 +36,11 @@ beforeAll(async () => {
   const der = await createSelfSignedCertificate({ privateKey, commonName: "Signer", notBefore, notAfter });
   const signer = localSigner(privateKey, toPem("CERTIFICATE", der));
   keyId = signer.keyId;
-  const documents = publicDocuments(server, signer, () => nowMs);
+  const documents = publicDocuments(
+    server,
+    () => [signer],
+    () => nowMs,
+  );
   trust = fixedTrust(trustFromDocument(documents.get("/auth/api/v1/server/certificates")?.() ?? ""));
   const grant = { fqdn: "host-1.example.com", lifetimeSeconds: 60, caId: 7n, certSn: Uint8Array.of(1) };
   machineToken = (await signMachineToken(grant, server.serviceAccount, signer, nowMs)).token;

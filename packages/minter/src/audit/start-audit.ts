@@ -10,7 +10,7 @@ import { removeOldRecords, type RetentionAges } from "./retention.js";
 /** What auditing needs. */
 export interface AuditParts extends AuditLogParts {
   /** Signs checkpoints. */
-  readonly signer: Signer;
+  readonly signer: () => Signer;
   readonly ages: RetentionAges;
 }
 
@@ -67,7 +67,7 @@ export function startAudit(parts: AuditParts): Audit {
 
 async function checkpoint({ store, signer, clock, metrics }: AuditParts, heads: readonly ChainHead[]): Promise<void> {
   if (heads.length === 0) return;
-  const { timeMs } = await addCheckpoint(store, signer, { heads }, clock());
+  const { timeMs } = await addCheckpoint(store, signer(), { heads }, clock());
   metrics.set("tokens_audit_checkpoint_seconds", timeMs / 1000);
 }
 
@@ -83,7 +83,7 @@ async function checkpointAbandoned(parts: AuditParts): Promise<void> {
 
 async function retain({ store, signer, ages, clock, log, metrics }: AuditParts): Promise<void> {
   const pause = () => new Promise<void>((resolve) => setTimeout(resolve, BITE_PAUSE_MS));
-  const removed = await removeOldRecords({ store, signer, ages, pause }, clock());
+  const removed = await removeOldRecords({ store, signer: signer(), ages, pause }, clock());
   metrics.count("tokens_audit_removed_total", {}, removed);
   if (removed > 0) log.info({ removed }, "audit records removed by age");
 }

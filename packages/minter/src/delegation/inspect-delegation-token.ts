@@ -4,7 +4,7 @@ import {
   type InspectDelegationTokenResponse,
   InspectDelegationTokenResponseSchema,
 } from "@tokens/api/admin";
-import { type Trust, TokenRejected } from "@tokens/machine-auth";
+import { TokenRejected, type TrustSource } from "@tokens/machine-auth";
 import {
   decodeSubtoken,
   decodeUnverifiedDelegationToken,
@@ -17,7 +17,7 @@ import { verify } from "node:crypto";
 /** What inspecting needs. */
 export interface DelegationInspector {
   /** The server's own signing keys. */
-  readonly trust: Trust;
+  readonly trust: TrustSource;
   readonly serviceAccount: string;
   /** Unix milliseconds. */
   readonly clock: () => number;
@@ -60,7 +60,7 @@ function isSigned(
   { trust, serviceAccount }: DelegationInspector,
   reasons: string[],
 ): boolean {
-  const key = trust.issuers.get(serviceAccount)?.get(signingKeyId);
+  const key = trust.current().issuers.get(serviceAccount)?.get(signingKeyId);
   if (!key) reasons.push("the token is signed with a key that this server does not have");
   else if (verify("sha256", delegationTokenSignedBytes(serializedSubtoken), key, pkcs1Sha256Sig)) return true;
   else reasons.push("the signature is bad");

@@ -3,7 +3,7 @@ import { fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/prot
 import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { MintDelegationTokenRequestSchema, SubtokenSchema, TokenMinter } from "@tokens/api";
 import { Admin } from "@tokens/api/admin";
-import { trustFromDocument, verifyDelegationToken } from "@tokens/machine-auth";
+import { fixedTrust, trustFromDocument, verifyDelegationToken } from "@tokens/machine-auth";
 import { expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
 import { reports, silent } from "../../test/reports.js";
@@ -44,7 +44,12 @@ async function serverFor(caller: string, peer = caller, failure?: Error) {
     metrics: noMetrics,
     clock,
   };
-  const mint = delegationTokenRpc({ ...parts, policy: () => policy, signer, recorder: { ...noRecorder, record } });
+  const mint = delegationTokenRpc({
+    ...parts,
+    policy: () => policy,
+    signer: () => signer,
+    recorder: { ...noRecorder, record },
+  });
   const arrive: Interceptor = (next) => (request) => {
     request.contextValues.set(callerKey, { identity: caller, peer });
     return next(request);
@@ -52,7 +57,10 @@ async function serverFor(caller: string, peer = caller, failure?: Error) {
   const transport = createRouterTransport(
     (router) => {
       router.rpc(TokenMinter.method.mintDelegationToken, mint);
-      router.rpc(Admin.method.inspectDelegationToken, inspectDelegationTokenRpc({ trust, serviceAccount, clock }));
+      router.rpc(
+        Admin.method.inspectDelegationToken,
+        inspectDelegationTokenRpc({ trust: fixedTrust(trust), serviceAccount, clock }),
+      );
     },
     { router: { interceptors: [answerErrors(reports()), arrive] } },
   );

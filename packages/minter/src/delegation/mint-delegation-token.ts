@@ -38,7 +38,8 @@ export interface DelegationPolicy {
 /** What minting delegation tokens needs. */
 export interface DelegationMinter {
   readonly policy: () => DelegationPolicy;
-  readonly signer: Signer;
+  /** What signs now. Throws Unavailable. */
+  readonly signer: () => Signer;
   /** E-mail that the tokens name as their signer. */
   readonly serviceAccount: string;
   readonly serviceVersion: string;
@@ -61,12 +62,13 @@ export function delegationTokenRpc(
     const rule = requireOneRule(checked, policy);
     // From here on: the rule allows it.
     const subtoken = makeSubtoken(checked, minter.clock());
-    const token = await signSubtoken(subtoken, minter);
+    const signer = minter.signer();
+    const token = await signSubtoken(subtoken, signer, minter.serviceAccount);
     const facts = callFacts({ values: context.values, headers: context.requestHeader }, minter.serviceVersion);
     const columns = delegationTokenColumns({ token, subtoken, checked, rule, revision: policy.revision }, facts);
     await minter.recorder.record({ kind: "delegation", columns });
     // From here on: the token is on record, and may leave.
-    minter.log.info({ ...columns, keyId: minter.signer.keyId }, "delegation token minted");
+    minter.log.info({ ...columns, keyId: signer.keyId }, "delegation token minted");
     minter.metrics.count("tokens_minted_total", { kind: "delegation" });
     return answer(token, subtoken, minter.serviceVersion);
   };
@@ -136,7 +138,7 @@ function newTokenId(): bigint {
   return BigInt.asUintN(63, randomBytes(8).readBigUInt64BE()) || 1n;
 }
 
-async function signSubtoken(subtoken: Subtoken, { signer, serviceAccount }: DelegationMinter): Promise<string> {
+async function signSubtoken(subtoken: Subtoken, signer: Signer, serviceAccount: string): Promise<string> {
   const serializedSubtoken = encodeSubtoken(subtoken);
   const pkcs1Sha256Sig = await signer.sign(delegationTokenSignedBytes(serializedSubtoken));
   const signerId = `user:${serviceAccount}`;

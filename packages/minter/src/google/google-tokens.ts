@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { isSafeIssuerUrl } from "../access/issuer-url.js";
+import { isSafeIssuerUrl } from "../access/oidc-issuer.js";
 import { GoogleError, type GoogleRequest, postGoogle } from "./post-google.js";
 
 /** Who calls Google's APIs. */

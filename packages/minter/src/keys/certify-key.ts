@@ -1,10 +1,8 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
+import { TRUST_BUNDLE_KEY_USAGE } from "@tokens/machine-auth/trust-bundle";
 import type { SignBytes } from "./key-backend.js";
 import type { KeyPurpose } from "./key-store.js";
 import type { Signer } from "./signer.js";
-
-/** The extended key usage of certificates whose key signs trust bundles: no other key of the same CA may. */
-const TRUST_BUNDLE_KEY_USAGE = "2.25.29290671811972706296897975008315633195";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

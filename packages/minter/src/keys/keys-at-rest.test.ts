@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "libsql";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { noMetrics } from "../metrics.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import { aesEncryptionKey } from "./encryption/aes-encryption-key.js";
 import type { KeyEncryptionKey } from "./encryption/key-encryption-key.js";
@@ -32,6 +33,7 @@ async function run(encryption: readonly KeyEncryptionKey[], act?: (keys: Signing
       rotation: { leadMs: 1000, signsForMs: undefined },
       encryption,
       log: { info: note, warn: note, error: note },
+      metrics: noMetrics,
       clock: Date.now,
     });
     await act?.(keys);

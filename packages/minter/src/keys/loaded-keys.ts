@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { Unavailable } from "../errors.js";
 import type { Logger } from "../log.js";
+import type { Metrics } from "../metrics.js";
 import { guardedSigner } from "./guarded-signer.js";
 import { type KeyBackend, KeyUnusable, SignerUnavailable } from "./key-backend.js";
 import { type KeyRing, readKeyRing } from "./key-ring.js";
@@ -17,6 +18,7 @@ export interface LoadedKeysParts {
   readonly vault: KeyVault;
   readonly gate: SignGate;
   readonly log: Logger;
+  readonly metrics: Metrics;
   /** Unix milliseconds. */
   readonly clock: () => number;
 }
@@ -98,6 +100,7 @@ export class LoadedKeys {
     const startedAtMs = this.#parts.clock();
     this.#keys = await this.#parts.store.list();
     this.#loadedAtMs = startedAtMs;
+    this.#parts.metrics.set("tokens_signing_keys_read_seconds", startedAtMs / 1000);
     const wanted = this.#keys.filter((key) => this.#mayYetSign(key));
     const ids = new Set(wanted.map(({ keyId }) => keyId));
     for (const known of this.#signers.keys()) if (!ids.has(known)) this.#signers.delete(known);

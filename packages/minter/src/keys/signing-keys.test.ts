@@ -1,5 +1,6 @@
 import { verify, X509Certificate } from "node:crypto";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { noMetrics } from "../metrics.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
@@ -41,6 +42,7 @@ async function replica(rotation: Partial<RotationPolicy> = {}, store: KeyStore =
     owner: "tokens@example.com",
     rotation: { leadMs: LEAD, signsForMs: 30 * DAY, ...rotation },
     log: silent,
+    metrics: noMetrics,
     clock: () => now,
   });
   open.push(keys);

@@ -1,4 +1,6 @@
+import type { Job } from "../jobs/leased-jobs.js";
 import type { Logger } from "../log.js";
+import type { Metrics } from "../metrics.js";
 import type { KeyBackend } from "./key-backend.js";
 import type { KeyState } from "./key-ring.js";
 import { KEY_PURPOSES, type KeptHandle, type KeyPurpose, type KeyStore, type StoredKey } from "./key-store.js";
@@ -21,12 +23,16 @@ export interface KeySettings {
   readonly limits?: SignLimits;
 }
 
+/** Ten minutes are enough for our verifiers; a key that signs for a month is known to few who should not have it. */
+export const DEFAULT_KEY_SETTINGS: KeySettings = { rotation: { leadMs: 600_000, signsForMs: 30 * 86_400_000 } };
+
 /** What keys need besides. */
 export interface SigningKeysParts extends KeySettings {
   readonly store: KeyStore;
   /** E-mail of the service account, which the certificates name. */
   readonly owner: string;
   readonly log: Logger;
+  readonly metrics: Metrics;
   /** Unix milliseconds. */
   readonly clock: () => number;
 }
@@ -42,6 +48,9 @@ export interface KeyStatus extends Pick<StoredKey, "keyId" | "purpose" | "backen
  * than what the shortest sensible lead leaves beside a verifier's refresh.
  */
 export const KEYS_REFRESH_MS = 5_000;
+
+/** How often one replica looks whether keys have to be made or destroyed, in milliseconds. */
+const MAINTAIN_EVERY_MS = 10_000;
 
 /** All signing keys of a token server, in memory and fresh. */
 export class SigningKeys {
@@ -95,11 +104,6 @@ export class SigningKeys {
     });
   }
 
-  /** How long ago the keys were read, in milliseconds. */
-  get ageMs(): number {
-    return this.#loaded.ageMs;
-  }
-
   /** Reads the keys anew, and opens those that may sign. Rejects with StorageUnavailable. */
   async refresh(): Promise<void> {
     await this.#loaded.refresh();
@@ -118,9 +122,14 @@ export class SigningKeys {
     }
   }
 
-  /** Brings all keys to where they should be by now: the work of one replica, every some seconds. */
+  /** Brings all keys to where they should be by now. Rejects with StorageUnavailable, SignerUnavailable. */
   maintain(): Promise<void> {
     return this.#rotation.maintain();
+  }
+
+  /** The same as the work of one replica. */
+  get job(): Job {
+    return { name: "keys", everyMs: MAINTAIN_EVERY_MS, run: () => this.maintain() };
   }
 
   /** Publishes the next key of a purpose, if there is none yet; it signs after the lead. */

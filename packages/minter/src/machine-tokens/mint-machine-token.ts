@@ -25,7 +25,8 @@ import { type SignedMachineToken, signMachineToken } from "./sign-machine-token.
 export interface MachineTokenMinter {
   /** Checks a certificate against its CA; throws a CertificateError. */
   readonly checkCertificate: (certificate: Certificate, nowSeconds: number) => TrustedCertificate;
-  readonly signer: Signer;
+  /** What signs now. Throws Unavailable. */
+  readonly signer: () => Signer;
   /** E-mail that the tokens name as their issuer. */
   readonly serviceAccount: string;
   readonly serviceVersion: string;
@@ -79,13 +80,13 @@ async function mintMachineToken(
   progress.trusted = trusted;
   // From here on: the certificate is trusted.
   const grant = grantMachineToken(trusted);
-  const signed = await signMachineToken(grant, minter.serviceAccount, minter.signer, nowMs);
+  const signed = await signMachineToken(grant, minter.serviceAccount, minter.signer(), nowMs);
   const minted = { request: proven.request, trusted, grant, signed, configRevision: minter.configRevision() };
   const facts = callFacts({ values: context.values, headers: context.requestHeader }, minter.serviceVersion);
   const columns = machineTokenColumns(minted, facts);
   await minter.recorder.record({ kind: "machine", columns });
   // From here on: the token is on record, and may leave.
-  minter.log.info({ ...columns, keyId: minter.signer.keyId }, "machine token minted");
+  minter.log.info({ ...columns, keyId: signed.keyId }, "machine token minted");
   return signed;
 }
 

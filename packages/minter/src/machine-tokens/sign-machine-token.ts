@@ -9,6 +9,8 @@ import type { MachineGrant } from "./machine-grant.js";
 /** A finished token and its life. */
 export interface SignedMachineToken {
   readonly token: string;
+  /** The key that signed it. */
+  readonly keyId: string;
   /** Unix seconds. */
   readonly issuedAt: number;
   /** Unix seconds. */
@@ -34,5 +36,5 @@ export async function signMachineToken(
   });
   const rsaSha256 = await signer.sign(machineTokenSignedBytes(tokenBody));
   const token = encodeMachineToken({ tokenBody, keyId: signer.keyId, rsaSha256 });
-  return { token, issuedAt, expiresAt: issuedAt + grant.lifetimeSeconds };
+  return { token, keyId: signer.keyId, issuedAt, expiresAt: issuedAt + grant.lifetimeSeconds };
 }

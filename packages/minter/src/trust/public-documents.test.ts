@@ -1,12 +1,18 @@
 import { describe, expect, it } from "vitest";
-import type { Signer } from "../keys/signer.js";
 import { publicDocuments } from "./public-documents.js";
 
-const signer: Signer = { keyId: "k1", certificatePem: "PEM\n", sign: () => Promise.resolve(new Uint8Array()) };
+const keys = [
+  { keyId: "k2", certificatePem: "PEM2\n" },
+  { keyId: "k1", certificatePem: "PEM\n" },
+];
 const identity = { appId: "app", serviceAccount: "tokens@example.com", serviceVersion: "app/1.2" };
 
 function read(path: string, who = identity): string {
-  const render = publicDocuments(who, signer, () => 1_700_000_000_123.9).get(path);
+  const render = publicDocuments(
+    who,
+    () => keys,
+    () => 1_700_000_000_123.9,
+  ).get(path);
   if (!render) throw new Error(`no document at ${path}`);
   return render();
 }
@@ -15,7 +21,7 @@ describe("publicDocuments", () => {
   it("publishes the signing certificates in LUCI's JSON, the time in whole microseconds", () => {
     expect(read("/auth/api/v1/server/certificates")).toBe(
       '{"app_id":"app","service_account_name":"tokens@example.com",' +
-        '"certificates":[{"key_name":"k1","x509_certificate_pem":"PEM\\n"}],"timestamp":1700000000123000}\n',
+        '"certificates":[{"key_name":"k2","x509_certificate_pem":"PEM2\\n"},{"key_name":"k1","x509_certificate_pem":"PEM\\n"}],"timestamp":1700000000123000}\n',
     );
   });
 

@@ -1,5 +1,8 @@
 import type { Signer } from "../keys/signer.js";
 
+/** A key that verifiers may trust. */
+export type PublishedKey = Pick<Signer, "keyId" | "certificatePem">;
+
 /** Who the server says it is. */
 export interface ServerIdentity {
   readonly appId: string;
@@ -17,20 +20,24 @@ const BASE = "/auth/api/v1/server";
 export const CERTIFICATES_PATH: string = `${BASE}/certificates`;
 
 /** LUCI's three JSON documents: the certificates of the signing keys, what server this is, and its OAuth client. */
-export function publicDocuments(identity: ServerIdentity, signer: Signer, clock: () => number): PublicDocuments {
+export function publicDocuments(
+  identity: ServerIdentity,
+  keys: () => readonly PublishedKey[],
+  clock: () => number,
+): PublicDocuments {
   return new Map([
-    [CERTIFICATES_PATH, () => json(certificates(identity, signer, clock()))],
+    [CERTIFICATES_PATH, () => json(certificates(identity, keys(), clock()))],
     [`${BASE}/info`, () => json(info(identity))],
     [`${BASE}/client_id`, () => json({ client_id: "" })],
   ]);
 }
 
 /** The timestamp is a JSON integer of microseconds: Go's reader refuses a string or a fraction. */
-function certificates({ appId, serviceAccount }: ServerIdentity, signer: Signer, nowMs: number): object {
+function certificates({ appId, serviceAccount }: ServerIdentity, keys: readonly PublishedKey[], nowMs: number): object {
   return {
     app_id: appId,
     service_account_name: serviceAccount,
-    certificates: [{ key_name: signer.keyId, x509_certificate_pem: signer.certificatePem }],
+    certificates: keys.map((key) => ({ key_name: key.keyId, x509_certificate_pem: key.certificatePem })),
     timestamp: Math.floor(nowMs) * 1000,
   };
 }

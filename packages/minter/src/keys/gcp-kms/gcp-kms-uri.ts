@@ -1,4 +1,4 @@
-import { isSafeIssuerUrl } from "../../access/issuer-url.js";
+import { isSafeIssuerUrl } from "../../access/oidc-issuer.js";
 import { KeyUnusable } from "../key-backend.js";
 
 /** A key of Google's Cloud KMS, and where its API is. */
