@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,9 +34,14 @@ function database(): PostgresServer {
   return postgres;
 }
 
+/** What the servers of one storage have in common. */
+const KEY_ENCRYPTION_KEY = randomBytes(32).toString("base64");
+
 async function startReplica(storage: string, ...more: string[]): Promise<RunningServer> {
   const data = join(folder, `data-${replicas++}`);
-  const server = await startServer(["--config", fleet.config, "--data", data, "--storage", storage, ...more]);
+  const server = await startServer(["--config", fleet.config, "--data", data, "--storage", storage, ...more], {
+    TOKENS_KEY_ENCRYPTION_KEY: KEY_ENCRYPTION_KEY,
+  });
   running.push(server);
   return server;
 }

@@ -6,11 +6,16 @@ import { UsageError } from "./exit-code.js";
 /** The database file of a data folder. */
 export const DATABASE_FILE = "tokens.db";
 
+/** Whether a setting means PostgreSQL. */
+export function isPostgresUrl(place: string): boolean {
+  return /^postgres(ql)?:\/\//.test(place);
+}
+
 /** Opens the storage that a setting names, a file or `postgres://…`; by default the file in the data folder. */
 export async function openStorage(setting: string | undefined, dataFolder: string): Promise<Storage> {
   const place = setting ?? join(dataFolder, DATABASE_FILE);
   try {
-    if (/^postgres(ql)?:\/\//.test(place)) {
+    if (isPostgresUrl(place)) {
       const { openPostgresStorage } = await import("@tokens/minter/postgres");
       return await openPostgresStorage(place);
     }

@@ -10,6 +10,7 @@ import {
 import { PolicyError, policyFolder } from "@tokens/minter/policy";
 import { type Logger, pino } from "pino";
 import { type Address, addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
+import { readKeySettings } from "./key-settings.js";
 import { listenForAdministrators } from "./admin-listener.js";
 import { parseDuration } from "./duration.js";
 import { UsageError } from "./exit-code.js";
@@ -99,6 +100,8 @@ async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, lo
   const callers = { oidcIssuers: oidcIssuers(settings), clientCas: readClientCas(tls ?? {}) };
   const policySource = await asUsage(policyFolder(settings.config));
   const audit = auditSettings(settings);
+  const { keys, warnings } = await asUsage(readKeySettings(settings, process.env));
+  for (const warning of warnings) log.warn({}, warning);
   await makeDataFolder(settings.data);
   const storage = await openStorage(settings.storage, settings.data);
   const metrics = prometheusMetrics();
@@ -108,7 +111,7 @@ async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, lo
     serviceAccount: settings["service-account"],
     serviceVersion: settings["service-version"] ?? `${appId}/${packageVersion()}`,
   };
-  const starting = startTokenServer({ ...identity, ...callers, policySource, storage, audit, log, metrics });
+  const starting = startTokenServer({ ...identity, ...callers, policySource, keys, storage, audit, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
     await storage.close();
     throw error;

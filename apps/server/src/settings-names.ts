@@ -8,6 +8,10 @@ export type SettingName =
   | "service-account"
   | "service-version"
   | "storage"
+  | "key-encryption-key"
+  | "key-lead"
+  | "key-rotation"
+  | "signer"
   | "audit"
   | "audit-retention"
   | "audit-retention-machines"
@@ -32,6 +36,13 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "service-account": ["EMAIL", "who the tokens say issued them (default tokens@localhost)"],
   "service-version": ["TEXT", "what responses call the version (default ID/VERSION)"],
   storage: ["FILE|URL", "a SQLite file (default DATA/tokens.db), or postgres://… for several servers together"],
+  "key-encryption-key": [
+    "FILE|URI",
+    "file with 32 random bytes in base64, or gcp-kms://…: encrypts private keys at rest; postgres:// needs it",
+  ],
+  "key-lead": ["DURATION", "how long a signing key is published before it signs (default 10m)"],
+  "key-rotation": ["DURATION", "how long a signing key signs before another one does (default 720h)"],
+  signer: ["URI", "where signing keys are made: pkcs11:… or gcp-kms://… (default: in this process)"],
   audit: [
     "MODE",
     "required (default): no token leaves before its record is committed; best-effort: it leaves, losses are counted",

@@ -25,6 +25,8 @@ describe("readSettings", () => {
       listen: "127.0.0.1:8080",
       "app-id": "tokens",
       "service-account": "tokens@localhost",
+      "key-lead": "10m",
+      "key-rotation": "720h",
       audit: "required",
       "audit-retention": "8760h",
       "audit-retention-machines": "2160h",

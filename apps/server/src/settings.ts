@@ -27,6 +27,10 @@ const schema = z
       .default("tokens@localhost"),
     "service-version": z.string().min(1).optional(),
     storage: path.optional(),
+    "key-encryption-key": path.optional(),
+    "key-lead": z.string().default("10m"),
+    "key-rotation": z.string().default("720h"),
+    signer: path.optional(),
     audit: z.enum(["required", "best-effort"]).default("required"),
     "audit-retention": z.string().default("8760h"),
     "audit-retention-machines": z.string().default("2160h"),
@@ -57,6 +61,9 @@ export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
   file: string | undefined,
 ): Settings {
+  if (/^[A-Za-z0-9+/]{43}=$/.test(String(flags["key-encryption-key"]))) {
+    throw new UsageError("--key-encryption-key takes a file: what is on the command line can be read by everybody");
+  }
   const given: Record<string, unknown> = file === undefined ? {} : readSettingsFile(file);
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
     const value = flags[name] ?? fromEnvironment(name, environment[environmentName(name)]);
