@@ -6,7 +6,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import { type ListenerName, PRPC_PREFIX, type TokenServer } from "@tokens/minter";
+import { type ListenerName, PRPC_PREFIX, type TokenServer, Unavailable } from "@tokens/minter";
 import { connectionValues } from "./connection.js";
 import type { Handler } from "./listener.js";
 import type { PrometheusMetrics } from "./prometheus.js";
@@ -43,7 +43,8 @@ export function tokenServerHandler({ server, metrics, isReady, listener, trusted
     ["/readyz", () => (isReady() ? text(200, "OK") : text(503, "not ready"))],
   ]);
   for (const [path, render] of server.documents) {
-    pages.set(path, () => ({ status: 200, type: "application/json", body: render() }));
+    const type = path.endsWith(".pem") ? "application/x-pem-file" : "application/json";
+    pages.set(path, () => ({ status: 200, type, body: render() }));
   }
   // How busy a server is, and with whom, is nobody's business but its operators'.
   if (listener === "admin") {
@@ -84,8 +85,17 @@ function hasUrl(request: Request): boolean {
 
 async function answerPage(page: () => Page | Promise<Page>, request: Request, response: Response): Promise<void> {
   const readable = request.method === "GET" || request.method === "HEAD";
-  if (readable) answer(response, await page(), request.method);
+  if (readable) answer(response, await rendered(page), request.method);
   else answer(response, { ...text(405, "method not allowed"), allow: "GET, HEAD" });
+}
+
+/** A page that cannot be told now is no reason to end the server, and says nothing of why. */
+async function rendered(page: () => Page | Promise<Page>): Promise<Page> {
+  try {
+    return await page();
+  } catch (error) {
+    return error instanceof Unavailable ? text(503, "cannot tell now") : text(500, "internal error");
+  }
 }
 
 function answer(response: Response, { status, type, body, allow }: Page, method = "GET"): void {

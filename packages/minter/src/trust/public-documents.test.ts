@@ -1,5 +1,7 @@
+import { createPublicKey, X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { publicDocuments } from "./public-documents.js";
+import { makePublishedKey } from "../../test/published-key.js";
+import { publicDocuments, type PublishedKeys } from "./public-documents.js";
 
 const keys = [
   { keyId: "k2", certificatePem: "PEM2\n" },
@@ -23,6 +25,21 @@ describe("publicDocuments", () => {
       '{"app_id":"app","service_account_name":"tokens@example.com",' +
         '"certificates":[{"key_name":"k2","x509_certificate_pem":"PEM2\\n"},{"key_name":"k1","x509_certificate_pem":"PEM\\n"}],"timestamp":1700000000123000}\n',
     );
+  });
+
+  it("publishes the CA to pin, several while one follows another", () => {
+    expect(read("/trust/v1/ca.pem")).toBe("PEM2\nPEM\n");
+  });
+
+  it("publishes the keys of JWTs as a key set, without anything private", async () => {
+    const key = await makePublishedKey();
+    const publish: PublishedKeys = (purpose) => (purpose === "jwt" ? [key] : []);
+    const text = publicDocuments(identity, publish, () => 0).get("/.well-known/jwks.json")?.() ?? "";
+    const { keys: published } = JSON.parse(text) as { keys: Record<string, string>[] };
+    expect(published.map((jwk) => Object.keys(jwk))).toEqual([["kty", "n", "e", "kid", "alg", "use"]]);
+    expect(published[0]).toMatchObject({ kty: "RSA", e: "AQAB", kid: key.keyId, alg: "RS256", use: "sig" });
+    const publicKey = createPublicKey({ key: published[0] ?? {}, format: "jwk" });
+    expect(publicKey.equals(new X509Certificate(key.certificatePem).publicKey)).toBe(true);
   });
 
   it("says what server this is", () => {

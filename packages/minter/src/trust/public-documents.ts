@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { Signer } from "../keys/signer.js";
 
 /** A key that verifiers may trust. */
@@ -19,14 +20,18 @@ const BASE = "/auth/api/v1/server";
 /** Where verifiers find the certificates of the signing keys. */
 export const CERTIFICATES_PATH: string = `${BASE}/certificates`;
 
-/** LUCI's three JSON documents: the certificates of the signing keys, what server this is, and its OAuth client. */
-export function publicDocuments(
-  identity: ServerIdentity,
-  keys: () => readonly PublishedKey[],
-  clock: () => number,
-): PublicDocuments {
+/** The keys that verifiers may trust, by what they sign. */
+export type PublishedKeys = (purpose: "tokens" | "jwt" | "ca") => readonly PublishedKey[];
+
+/**
+ * LUCI's three JSON documents: the certificates of the signing keys, what server this is, and its OAuth client;
+ * the CA to pin; and the keys of JWTs (RFC 7517). Rendering throws Unavailable when the keys are not known.
+ */
+export function publicDocuments(identity: ServerIdentity, keys: PublishedKeys, clock: () => number): PublicDocuments {
   return new Map([
-    [CERTIFICATES_PATH, () => json(certificates(identity, keys(), clock()))],
+    [CERTIFICATES_PATH, () => json(certificates(identity, keys("tokens"), clock()))],
+    ["/trust/v1/ca.pem", () => pemOf(keys("ca"))],
+    ["/.well-known/jwks.json", () => json({ keys: keys("jwt").map(jwkOf) })],
     [`${BASE}/info`, () => json(info(identity))],
     [`${BASE}/client_id`, () => json({ client_id: "" })],
   ]);
@@ -40,6 +45,15 @@ function certificates({ appId, serviceAccount }: ServerIdentity, keys: readonly 
     certificates: keys.map((key) => ({ key_name: key.keyId, x509_certificate_pem: key.certificatePem })),
     timestamp: Math.floor(nowMs) * 1000,
   };
+}
+
+function pemOf(keys: readonly PublishedKey[]): string {
+  return keys.map(({ certificatePem }) => certificatePem).join("");
+}
+
+function jwkOf({ keyId, certificatePem }: PublishedKey): object {
+  const { kty, n, e } = new X509Certificate(certificatePem).publicKey.export({ format: "jwk" });
+  return { kty, n, e, kid: keyId, alg: "RS256", use: "sig" };
 }
 
 function info({ appId, serviceAccount, serviceVersion }: ServerIdentity): object {
