@@ -4,6 +4,7 @@ import { addCheckCertificate } from "./commands/check-certificate.js";
 import { addCheckCrl } from "./commands/check-crl.js";
 import { addCheckToken } from "./commands/check-token.js";
 import { addExplain } from "./commands/explain.js";
+import { addKeys } from "./commands/keys.js";
 import { addMint } from "./commands/mint.js";
 import { addPolicy } from "./commands/policy.js";
 import { addServe } from "./commands/serve.js";
@@ -11,7 +12,17 @@ import { EXIT, UsageError } from "./exit-code.js";
 import { packageVersion } from "./version.js";
 
 /** The subcommands. Each file declares one and loads what it runs only when it runs. */
-const commands = [addServe, addCheckToken, addCheckCertificate, addCheckCrl, addPolicy, addAudit, addMint, addExplain];
+const commands = [
+  addServe,
+  addCheckToken,
+  addCheckCertificate,
+  addCheckCrl,
+  addPolicy,
+  addKeys,
+  addAudit,
+  addMint,
+  addExplain,
+];
 
 /** Runs the command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {

@@ -16,6 +16,7 @@ import { checkMachineCertificate, type RevocationLists } from "./certificate-aut
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
 import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
 import { startJobs } from "./jobs/leased-jobs.js";
+import { keysRpcs } from "./keys/keys-rpc.js";
 import { DEFAULT_KEY_SETTINGS, type KeySettings, SigningKeys } from "./keys/signing-keys.js";
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
@@ -37,6 +38,7 @@ import type { Storage } from "./storage/storage.js";
 import {
   CERTIFICATES_PATH,
   type PublicDocuments,
+  type PublishedKeys,
   publicDocuments,
   type ServerIdentity,
 } from "./trust/public-documents.js";
@@ -119,10 +121,14 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   const allJobs = [...audit.jobs, keys.job, policyImportJob(policies)];
   const jobs = startJobs(allJobs, { leases: storage.leases, holder, log, metrics });
   const signer = () => parts.signer ?? keys.signer("tokens");
-  const published = () => (parts.signer ? [parts.signer] : keys.published("tokens"));
+  const published: PublishedKeys = (purpose) =>
+    parts.signer && purpose === "tokens" ? [parts.signer] : keys.published(purpose);
   const documents = publicDocuments(parts, published, clock);
-  const trust = ownTrust(published, () => documents.get(CERTIFICATES_PATH)?.() ?? "");
-  const complete = { ...parts, metrics, clock, signer, trust, policy: () => policies.current() };
+  const trust = ownTrust(
+    () => published("tokens"),
+    () => documents.get(CERTIFICATES_PATH)?.() ?? "",
+  );
+  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy: () => policies.current() };
   const routes = routesOf(complete, policies, audit);
   const routerOptions = routerOptionsOf(complete, audit);
   return {
@@ -143,6 +149,7 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
 type Complete = Omit<TokenServerParts, "signer"> &
   Required<Pick<TokenServerParts, "metrics" | "clock">> & {
     readonly signer: () => Signer;
+    readonly keyRing: SigningKeys;
     /** The policy in force. */
     readonly policy: () => Policy;
     /** What this server has signed. */
@@ -172,6 +179,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
       exportAudit,
       importPolicies: importPoliciesRpc(policies),
       explain: explainRpc(storage.audit),
+      ...keysRpcs(parts.keyRing),
     });
   };
 }

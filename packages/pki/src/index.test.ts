@@ -32,7 +32,9 @@ it("exports these names and no others", () => {
   expect(Object.keys(x509).toSorted()).toEqual([
     "createCertificateAuthority",
     "createSelfSignedCertificate",
+    "createSigningAuthority",
     "issueMachineCertificate",
+    "issueSigningCertificate",
     "toPem",
   ]);
 });

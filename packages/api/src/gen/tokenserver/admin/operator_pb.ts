@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/operator.proto.
  */
 export const file_tokenserver_admin_operator: GenFile = /*@__PURE__*/
-  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iFwoVSW1wb3J0UG9saWNpZXNSZXF1ZXN0Ik0KFkltcG9ydFBvbGljaWVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSDwoHY2hhbmdlcxgCIAMoCRIQCgh3YXJuaW5ncxgDIAMoCSJeChJFeHBvcnRBdWRpdFJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWtpbmRzGAIgAygJEg4KBmZvbGxvdxgDIAEoCCIkChNFeHBvcnRBdWRpdFJlc3BvbnNlEg0KBWxpbmVzGAEgAygJIiYKDkV4cGxhaW5SZXF1ZXN0EhQKDHJlZmVyZW5jZV9pZBgBIAEoCSLLAQoPRXhwbGFpblJlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm1ldGhvZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmRldGFpbBgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSNQoKY29uc2lkZXJlZBgHIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkNvbnNpZGVyZWRSdWxlIi4KDkNvbnNpZGVyZWRSdWxlEgwKBHJ1bGUYASABKAkSDgoGZmFpbGVkGAIgASgJMqMCCghPcGVyYXRvchJeCgtFeHBvcnRBdWRpdBIlLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVxdWVzdBomLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVzcG9uc2UwARJlCg5JbXBvcnRQb2xpY2llcxIoLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVxdWVzdBopLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVzcG9uc2USUAoHRXhwbGFpbhIhLnRva2Vuc2VydmVyLmFkbWluLkV4cGxhaW5SZXF1ZXN0GiIudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iFwoVSW1wb3J0UG9saWNpZXNSZXF1ZXN0Ik0KFkltcG9ydFBvbGljaWVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSDwoHY2hhbmdlcxgCIAMoCRIQCgh3YXJuaW5ncxgDIAMoCSJeChJFeHBvcnRBdWRpdFJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWtpbmRzGAIgAygJEg4KBmZvbGxvdxgDIAEoCCIkChNFeHBvcnRBdWRpdFJlc3BvbnNlEg0KBWxpbmVzGAEgAygJIiYKDkV4cGxhaW5SZXF1ZXN0EhQKDHJlZmVyZW5jZV9pZBgBIAEoCSLLAQoPRXhwbGFpblJlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm1ldGhvZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmRldGFpbBgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSNQoKY29uc2lkZXJlZBgHIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkNvbnNpZGVyZWRSdWxlIi4KDkNvbnNpZGVyZWRSdWxlEgwKBHJ1bGUYASABKAkSDgoGZmFpbGVkGAIgASgJItcBCgpTaWduaW5nS2V5Eg4KBmtleV9pZBgBIAEoCRIPCgdwdXJwb3NlGAIgASgJEg0KBXN0YXRlGAMgASgJEg8KB2JhY2tlbmQYBCABKAkSKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc2lnbnNfZnJvbRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdGFpbnRlZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEQoPTGlzdEtleXNSZXF1ZXN0Ij8KEExpc3RLZXlzUmVzcG9uc2USKwoEa2V5cxgBIAMoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkiIwoQUm90YXRlS2V5UmVxdWVzdBIPCgdwdXJwb3NlGAEgASgJIj8KEVJvdGF0ZUtleVJlc3BvbnNlEioKA2tleRgBIAEoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkiIQoPVGFpbnRLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSI+ChBUYWludEtleVJlc3BvbnNlEioKA2tleRgBIAEoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkypQQKCE9wZXJhdG9yEl4KC0V4cG9ydEF1ZGl0EiUudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwb3J0QXVkaXRSZXF1ZXN0GiYudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwb3J0QXVkaXRSZXNwb25zZTABElMKCExpc3RLZXlzEiIudG9rZW5zZXJ2ZXIuYWRtaW4uTGlzdEtleXNSZXF1ZXN0GiMudG9rZW5zZXJ2ZXIuYWRtaW4uTGlzdEtleXNSZXNwb25zZRJWCglSb3RhdGVLZXkSIy50b2tlbnNlcnZlci5hZG1pbi5Sb3RhdGVLZXlSZXF1ZXN0GiQudG9rZW5zZXJ2ZXIuYWRtaW4uUm90YXRlS2V5UmVzcG9uc2USUwoIVGFpbnRLZXkSIi50b2tlbnNlcnZlci5hZG1pbi5UYWludEtleVJlcXVlc3QaIy50b2tlbnNlcnZlci5hZG1pbi5UYWludEtleVJlc3BvbnNlEmUKDkltcG9ydFBvbGljaWVzEigudG9rZW5zZXJ2ZXIuYWRtaW4uSW1wb3J0UG9saWNpZXNSZXF1ZXN0GikudG9rZW5zZXJ2ZXIuYWRtaW4uSW1wb3J0UG9saWNpZXNSZXNwb25zZRJQCgdFeHBsYWluEiEudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwbGFpblJlcXVlc3QaIi50b2tlbnNlcnZlci5hZG1pbi5FeHBsYWluUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * ImportPoliciesRequest asks for an import.
@@ -234,6 +234,190 @@ export const ConsideredRuleSchema: GenMessage<ConsideredRule> = /*@__PURE__*/
   messageDesc(file_tokenserver_admin_operator, 6);
 
 /**
+ * SigningKey is a key of the server as an operator sees it.
+ *
+ * @generated from message tokenserver.admin.SigningKey
+ */
+export type SigningKey = Message<"tokenserver.admin.SigningKey"> & {
+  /**
+   * Id of the key, as tokens name it.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * What it signs: tokens, jwt, bundle, audit, or ca for the certificates of all the others.
+   *
+   * @generated from field: string purpose = 2;
+   */
+  purpose: string;
+
+  /**
+   * next: published, will sign. active: signs. retired: signs no more, is still published. expired: is published no more.
+   * tainted: must not be trusted.
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * Where its private key is: local, pkcs11 or gcp-kms.
+   *
+   * @generated from field: string backend = 4;
+   */
+  backend: string;
+
+  /**
+   * Since when it is published.
+   *
+   * @generated from field: google.protobuf.Timestamp created = 5;
+   */
+  created?: Timestamp | undefined;
+
+  /**
+   * From when on it signs.
+   *
+   * @generated from field: google.protobuf.Timestamp signs_from = 6;
+   */
+  signsFrom?: Timestamp | undefined;
+
+  /**
+   * Since when it is tainted; absent if it is not.
+   *
+   * @generated from field: google.protobuf.Timestamp tainted = 7;
+   */
+  tainted?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.SigningKey.
+ * Use `create(SigningKeySchema)` to create a new message.
+ */
+export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 7);
+
+/**
+ * ListKeysRequest has no fields yet.
+ *
+ * @generated from message tokenserver.admin.ListKeysRequest
+ */
+export type ListKeysRequest = Message<"tokenserver.admin.ListKeysRequest"> & {
+};
+
+/**
+ * Describes the message tokenserver.admin.ListKeysRequest.
+ * Use `create(ListKeysRequestSchema)` to create a new message.
+ */
+export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 8);
+
+/**
+ * ListKeysResponse has all keys, oldest first within a purpose.
+ *
+ * @generated from message tokenserver.admin.ListKeysResponse
+ */
+export type ListKeysResponse = Message<"tokenserver.admin.ListKeysResponse"> & {
+  /**
+   * The keys.
+   *
+   * @generated from field: repeated tokenserver.admin.SigningKey keys = 1;
+   */
+  keys: SigningKey[];
+};
+
+/**
+ * Describes the message tokenserver.admin.ListKeysResponse.
+ * Use `create(ListKeysResponseSchema)` to create a new message.
+ */
+export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 9);
+
+/**
+ * RotateKeyRequest says which kind of key is wanted anew.
+ *
+ * @generated from message tokenserver.admin.RotateKeyRequest
+ */
+export type RotateKeyRequest = Message<"tokenserver.admin.RotateKeyRequest"> & {
+  /**
+   * Empty: tokens.
+   *
+   * @generated from field: string purpose = 1;
+   */
+  purpose: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.RotateKeyRequest.
+ * Use `create(RotateKeyRequestSchema)` to create a new message.
+ */
+export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 10);
+
+/**
+ * RotateKeyResponse has the key that will sign next.
+ *
+ * @generated from message tokenserver.admin.RotateKeyResponse
+ */
+export type RotateKeyResponse = Message<"tokenserver.admin.RotateKeyResponse"> & {
+  /**
+   * The next key, or the active one if a rotation has just ended.
+   *
+   * @generated from field: tokenserver.admin.SigningKey key = 1;
+   */
+  key?: SigningKey | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.RotateKeyResponse.
+ * Use `create(RotateKeyResponseSchema)` to create a new message.
+ */
+export const RotateKeyResponseSchema: GenMessage<RotateKeyResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 11);
+
+/**
+ * TaintKeyRequest names the key, by its id.
+ *
+ * @generated from message tokenserver.admin.TaintKeyRequest
+ */
+export type TaintKeyRequest = Message<"tokenserver.admin.TaintKeyRequest"> & {
+  /**
+   * Id of the key.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.TaintKeyRequest.
+ * Use `create(TaintKeyRequestSchema)` to create a new message.
+ */
+export const TaintKeyRequestSchema: GenMessage<TaintKeyRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 12);
+
+/**
+ * TaintKeyResponse has the key as it is now.
+ *
+ * @generated from message tokenserver.admin.TaintKeyResponse
+ */
+export type TaintKeyResponse = Message<"tokenserver.admin.TaintKeyResponse"> & {
+  /**
+   * The key, now tainted.
+   *
+   * @generated from field: tokenserver.admin.SigningKey key = 1;
+   */
+  key?: SigningKey | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.TaintKeyResponse.
+ * Use `create(TaintKeyResponseSchema)` to create a new message.
+ */
+export const TaintKeyResponseSchema: GenMessage<TaintKeyResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 13);
+
+/**
  * Operator is for whoever runs the server. Callers must be in the group "administrators", or on the admin listener.
  *
  * @generated from service tokenserver.admin.Operator
@@ -248,6 +432,36 @@ export const Operator: GenService<{
     methodKind: "server_streaming";
     input: typeof ExportAuditRequestSchema;
     output: typeof ExportAuditResponseSchema;
+  },
+  /**
+   * ListKeys answers all signing keys, also those that are published no more.
+   *
+   * @generated from rpc tokenserver.admin.Operator.ListKeys
+   */
+  listKeys: {
+    methodKind: "unary";
+    input: typeof ListKeysRequestSchema;
+    output: typeof ListKeysResponseSchema;
+  },
+  /**
+   * RotateKey publishes the next key of a purpose, unless there is one already. It signs when its lead is over.
+   *
+   * @generated from rpc tokenserver.admin.Operator.RotateKey
+   */
+  rotateKey: {
+    methodKind: "unary";
+    input: typeof RotateKeyRequestSchema;
+    output: typeof RotateKeyResponseSchema;
+  },
+  /**
+   * TaintKey ends all trust in a key, at once and for ever. If it signed, a successor is made.
+   *
+   * @generated from rpc tokenserver.admin.Operator.TaintKey
+   */
+  taintKey: {
+    methodKind: "unary";
+    input: typeof TaintKeyRequestSchema;
+    output: typeof TaintKeyResponseSchema;
   },
   /**
    * ImportPolicies reads all policy files and puts them into force, or none of them.
