@@ -143,7 +143,8 @@ describe("PostgreSQL that stops and starts under load", () => {
 describe("a server whose PostgreSQL is not there", () => {
   it("does not start, and says why", async () => {
     const args = ["--config", fleet.config, "--data", join(folder, "none"), "--listen", "127.0.0.1:0"];
-    const { code, stderr } = await runTokens(["serve", ...args, "--storage", "postgres://x@127.0.0.1:1/x"]);
+    const env = { TOKENS_KEY_ENCRYPTION_KEY: KEY_ENCRYPTION_KEY };
+    const { code, stderr } = await runTokens(["serve", ...args, "--storage", "postgres://x@127.0.0.1:1/x"], "", env);
     expect(code).toBe(3);
     expect(stderr).toContain("the database cannot be reached");
   });
