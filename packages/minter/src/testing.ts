@@ -1,3 +1,4 @@
+export { AuditLog, type AuditLogParts } from "./audit/audit-log.js";
 export { signerContract, type SignerCase } from "./keys/contract/signer-contract.js";
 export { storageContract } from "./storage/contract/contract.js";
 export type { StorageCase } from "./storage/contract/storage-case.js";
