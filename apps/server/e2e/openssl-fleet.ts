@@ -37,6 +37,8 @@ default_ca = default
 dir = ${folder}
 database = ${folder}/index.txt
 serial = ${folder}/serial
+crlnumber = ${folder}/crlnumber
+default_crl_days = 30
 new_certs_dir = ${folder}
 certificate = ${folder}/ca.pem
 private_key = ${folder}/ca.key
@@ -79,6 +81,7 @@ export class OpensslCa {
     writeFileSync(this.#path("openssl.cnf"), config(folder));
     writeFileSync(this.#path("index.txt"), "");
     writeFileSync(this.#path("serial"), "1000\n");
+    writeFileSync(this.#path("crlnumber"), "01\n");
     const subject = `/O=Example/CN=${commonName}`;
     const keyOptions = ["-newkey", "rsa:2048", "-nodes", "-keyout", this.#path("ca.key")];
     this.#openssl(
@@ -118,6 +121,19 @@ export class OpensslCa {
       key: createPrivateKey(readFileSync(keyFile)),
       der: new X509Certificate(readFileSync(certificateFile)).raw,
     };
+  }
+
+  /** Revokes a machine's certificate: it is in the lists that are made from now on. */
+  revoke({ certificateFile }: Machine): void {
+    this.#openssl("ca", "-revoke", certificateFile);
+  }
+
+  /** Makes a new revocation list, in DER. */
+  makeCrl(): Buffer {
+    const [pem, der] = [this.#path("list.pem"), this.#path("list.crl")];
+    this.#openssl("ca", "-gencrl", "-out", pem);
+    execFileSync("openssl", ["crl", "-in", pem, "-outform", "DER", "-out", der]);
+    return readFileSync(der);
   }
 
   #path(name: string): string {

@@ -36,6 +36,7 @@ export function runTokens(args: string[], input = "", env: Record<string, string
 export interface RunningServer {
   readonly url: string;
   readonly admin: string;
+  readonly pid: number;
   /** Everything it has logged so far. */
   log(): string;
   /** Sends a signal and waits for the end. */
@@ -59,7 +60,7 @@ export async function startServer(args: string[], env: Record<string, string> = 
     child.kill(signal);
     return ended;
   };
-  return { url, admin, log: () => stderr, stop };
+  return { url, admin, pid: child.pid ?? 0, log: () => stderr, stop };
 }
 
 function ending(child: ChildProcess): Promise<Ended> {

@@ -19,7 +19,10 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 /** Our server with the configuration, the key and, if one is given, the clock of the recorded one. */
 export async function openOurServer(clock?: string): Promise<TokenServer> {
   const text = (path: string) => readVector(path).toString("utf8");
-  const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
+  const revoked = {
+    inForceUntilSeconds: Number.POSITIVE_INFINITY,
+    has: (serial: Uint8Array) => ["5150", "7777"].includes(Buffer.from(serial).toString("hex")),
+  };
   return startTokenServer({
     storage: await openSqliteStorage(":memory:"),
     appId: "example-token-server",

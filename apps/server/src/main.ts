@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addAudit } from "./commands/audit.js";
+import { addCa } from "./commands/ca.js";
 import { addCheckCertificate } from "./commands/check-certificate.js";
 import { addCheckCrl } from "./commands/check-crl.js";
 import { addCheckToken } from "./commands/check-token.js";
@@ -17,6 +18,7 @@ const commands = [
   addCheckToken,
   addCheckCertificate,
   addCheckCrl,
+  addCa,
   addPolicy,
   addKeys,
   addAudit,

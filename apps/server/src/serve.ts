@@ -12,6 +12,7 @@ import { type Logger, pino } from "pino";
 import { type Address, addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
 import { readKeySettings } from "./key-settings.js";
 import { listenForAdministrators } from "./admin-listener.js";
+import { crlSettings } from "./crl-settings.js";
 import { parseDuration } from "./duration.js";
 import { UsageError } from "./exit-code.js";
 import { tokenServerHandler } from "./http-handler.js";
@@ -111,12 +112,28 @@ async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, lo
     serviceAccount: settings["service-account"],
     serviceVersion: settings["service-version"] ?? `${appId}/${packageVersion()}`,
   };
-  const starting = startTokenServer({ ...identity, ...callers, policySource, keys, storage, audit, log, metrics });
+  const crl = crlSettings(settings);
+  const starting = startTokenServer({ ...identity, ...callers, policySource, keys, crl, storage, audit, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
     await storage.close();
     throw error;
   });
-  return { server, metrics, close: () => closeAll(server, storage) };
+  const stopImporting = importOnHangup(server, log);
+  const close = async () => {
+    stopImporting();
+    await closeAll(server, storage);
+  };
+  return { server, metrics, close };
+}
+
+/** SIGHUP: somebody has changed the policy files and does not want to wait for the next minute. */
+function importOnHangup(server: TokenServer, log: Logger): () => void {
+  const onHangup = () => {
+    const report = (error: unknown) => log.error({ err: error }, "the policy files cannot be imported");
+    server.importPolicy().then(({ revision }) => log.info({ revision }, "policy imported on SIGHUP"), report);
+  };
+  process.on("SIGHUP", onHangup);
+  return () => void process.off("SIGHUP", onHangup);
 }
 
 async function closeAll(server: TokenServer, storage: Storage): Promise<void> {

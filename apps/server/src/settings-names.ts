@@ -18,6 +18,10 @@ export type SettingName =
   | "tls-cert"
   | "tls-key"
   | "tls-client-ca"
+  | "allow-crl-host"
+  | "crl-max-age"
+  | "crl-max-bytes"
+  | "crl-bearer-file"
   | "trusted-proxy"
   | "oidc-issuer"
   | "oidc-audience"
@@ -52,6 +56,10 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "tls-cert": ["FILE", "certificate chain in PEM; serves TLS"],
   "tls-key": ["FILE", "private key of --tls-cert in PEM"],
   "tls-client-ca": ["FILE", "CA certificates in PEM: machines with a certificate of theirs are bot:<host name>"],
+  "allow-crl-host": ["HOST:PORT", "host of revocation lists that may have a private address (repeatable)"],
+  "crl-max-age": ["DURATION", "greatest age of a revocation list (default: as its nextUpdate says)"],
+  "crl-max-bytes": ["BYTES", "largest revocation list (default 134217728)"],
+  "crl-bearer-file": ["FILE", "bearer token that is sent for lists with use_oauth; read for each fetch"],
   "trusted-proxy": ["CIDR", "network of a proxy whose X-Forwarded-For is believed (repeatable)"],
   "oidc-issuer": ["URL", "OpenID issuer whose bearer tokens are user:<e-mail> (repeatable)"],
   "oidc-audience": ["TEXT", "audience of the tokens of the --oidc-issuer at the same place (repeatable)"],
@@ -63,6 +71,7 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
 
 /** Settings that take several values: repeated flags, a list in a settings file, separated by blanks in the environment. */
 export const REPEATABLE: ReadonlySet<string> = new Set<SettingName>([
+  "allow-crl-host",
   "trusted-proxy",
   "oidc-issuer",
   "oidc-audience",

@@ -30,6 +30,7 @@ describe("readSettings", () => {
       audit: "required",
       "audit-retention": "8760h",
       "audit-retention-machines": "2160h",
+      "allow-crl-host": [],
       "trusted-proxy": [],
       "oidc-issuer": [],
       "oidc-audience": [],

@@ -43,7 +43,10 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 export async function recordedServer(): Promise<RequestListener> {
   const text = (path: string) => readVector(path).toString("utf8");
   const certificate = text("pki/signing.cert.pem");
-  const revoked = { has: (serial: bigint) => serial === 0x5150n || serial === 0x7777n };
+  const revoked = {
+    inForceUntilSeconds: Number.POSITIVE_INFINITY,
+    has: (serial: Uint8Array) => ["5150", "7777"].includes(Buffer.from(serial).toString("hex")),
+  };
   const server = await startTokenServer({
     storage: await openSqliteStorage(":memory:"),
     appId: "example-token-server",

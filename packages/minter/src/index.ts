@@ -23,5 +23,6 @@ export { PRPC_PREFIX, prpcHandler } from "./rpc/prpc.js";
 export { StorageVersionError } from "./storage/migrate.js";
 export type { Storage } from "./storage/storage.js";
 export { StorageUnavailable } from "./storage/storage-unavailable.js";
+export type { CrlSettings } from "./certificate-authorities/start-authorities.js";
 export { type AuditSettings, startTokenServer, type TokenServer, type TokenServerParts } from "./token-server.js";
 export type { PublicDocuments, ServerIdentity } from "./trust/public-documents.js";

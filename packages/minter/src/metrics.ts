@@ -7,11 +7,18 @@ export type CounterName =
   | "tokens_audit_lost_total"
   | "tokens_audit_failed_commits_total"
   | "tokens_audit_removed_total"
-  | "tokens_job_runs_total";
+  | "tokens_job_runs_total"
+  | "tokens_certificate_reports_total"
+  | "tokens_crl_fetches_total";
 
 /** What goes up and down. */
 export type GaugeName =
-  "tokens_audit_waiting" | "tokens_audit_checkpoint_seconds" | "tokens_lease_held" | "tokens_signing_keys_read_seconds";
+  | "tokens_audit_waiting"
+  | "tokens_audit_checkpoint_seconds"
+  | "tokens_lease_held"
+  | "tokens_signing_keys_read_seconds"
+  | "tokens_crl_in_force_until_seconds"
+  | "tokens_crl_entries";
 
 /** What has a distribution. */
 export type HistogramName = "tokens_audit_commit_seconds" | "tokens_audit_commit_records";
@@ -33,6 +40,8 @@ export const COUNTERS: Readonly<Record<CounterName, MetricDefinition>> = {
   tokens_audit_failed_commits_total: metric("Commits of audit records that failed."),
   tokens_audit_removed_total: metric("Audit records removed by age."),
   tokens_job_runs_total: metric("Runs of periodic jobs here.", "job", "outcome"),
+  tokens_certificate_reports_total: metric("Certificates that fail a check that is only reported.", "ca", "check"),
+  tokens_crl_fetches_total: metric("Fetches of revocation lists here.", "list", "outcome"),
 };
 
 export const GAUGES: Readonly<Record<GaugeName, MetricDefinition>> = {
@@ -40,6 +49,8 @@ export const GAUGES: Readonly<Record<GaugeName, MetricDefinition>> = {
   tokens_audit_checkpoint_seconds: metric("Unix time of the last checkpoint made here."),
   tokens_signing_keys_read_seconds: metric("Unix time at which the signing keys were last read here."),
   tokens_lease_held: metric("1 where this server holds the lease of a job.", "job"),
+  tokens_crl_in_force_until_seconds: metric("Unix time at which a revocation list is over.", "list"),
+  tokens_crl_entries: metric("Certificates that a revocation list revokes.", "list"),
 };
 
 export const HISTOGRAMS: Readonly<Record<HistogramName, MetricDefinition>> = {

@@ -4,7 +4,7 @@ import { Code, ConnectError, createClient, createRouterTransport } from "@connec
 import { ErrorCode, MintMachineTokenRequestSchema, MintMachineTokenResponseSchema, TokenMinter } from "@tokens/api";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector, vectorPolicy } from "shared-vectors";
-import { localSigner, type RevocationLists, startTokenServer, type Storage } from "./index.js";
+import { localSigner, type RevocationList, type RevocationLists, startTokenServer, type Storage } from "./index.js";
 import type { PolicySource } from "./policy.js";
 import { openSqliteStorage } from "./storage/sqlite.js";
 
@@ -24,9 +24,11 @@ interface MintVectors {
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** The fleet CA's list revokes two serials; the list of the not-ready CA was never fetched. */
-const revocations: RevocationLists = {
-  find: (ca) => (ca === "Example Fleet CA" ? { has: (serial) => serial === 0x5150n || serial === 0x7777n } : undefined),
+const fleetList: RevocationList = {
+  inForceUntilSeconds: Number.POSITIVE_INFINITY,
+  has: (serial) => ["5150", "7777"].includes(Buffer.from(serial).toString("hex")),
 };
+const revocations: RevocationLists = { find: (ca) => (ca === "Example Fleet CA" ? fleetList : undefined) };
 
 function policyOf(server: MintCase["server"]): PolicySource {
   const first = server === "removed-ca-back" ? readVector("mint-request/tokenserver.before.cfg").toString("utf8") : "";

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
-import { Admin, Operator } from "@tokens/api/admin";
+import { Admin, CertificateAuthorities, Operator } from "@tokens/api/admin";
 import { isIdentity, type TrustSource } from "@tokens/machine-auth";
-import { checkCertificate } from "@tokens/pki";
+import { type Certificate, checkCertificate } from "@tokens/pki";
 import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
 import type { AuditMode } from "./audit/audit-log.js";
@@ -12,9 +12,12 @@ import { exportAuditRpc } from "./audit/audit-rpc.js";
 import { explainRpc } from "./audit/explain.js";
 import type { RetentionAges } from "./audit/retention.js";
 import { type Audit, startAudit } from "./audit/start-audit.js";
+import { authoritiesRpc } from "./certificate-authorities/authorities-rpc.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
 import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
+import { importedAuthorities } from "./certificate-authorities/known-authorities.js";
+import { type Authorities, type CrlSettings, startAuthorities } from "./certificate-authorities/start-authorities.js";
 import { startJobs } from "./jobs/leased-jobs.js";
 import { keysRpcs } from "./keys/keys-rpc.js";
 import { DEFAULT_KEY_SETTINGS, type KeySettings, SigningKeys } from "./keys/signing-keys.js";
@@ -23,10 +26,10 @@ import type { Logger } from "./log.js";
 import { machineNameOf } from "./machine-tokens/machine-name.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { type Metrics, noMetrics } from "./metrics.js";
-import type { Policy } from "./policies/compile-policy.js";
+import { compilePolicy, type Policy } from "./policies/compile-policy.js";
 import { followPolicies, policyImportJob } from "./policies/follow-policies.js";
 import { importPoliciesRpc, importRpcs } from "./policies/import-rpcs.js";
-import { PoliciesInForce } from "./policies/policies-in-force.js";
+import { PoliciesInForce, type PolicyImport } from "./policies/policies-in-force.js";
 import type { PolicySource } from "./policies/policy-reader.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { authenticateCaller } from "./rpc/authenticate-caller.js";
@@ -49,6 +52,7 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly storage: Storage;
   /** Where the policy files are. What is imported from them is kept in the storage, and is in force on all replicas. */
   readonly policySource: PolicySource;
+  readonly crl?: CrlSettings;
   /** Default: required; records of machines are kept for 90 days, those of decisions for a year. */
   readonly audit?: AuditSettings;
   readonly log: Logger;
@@ -57,7 +61,7 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly keys?: KeySettings;
   /** Signs all tokens in place of those keys, and is never replaced. */
   readonly signer?: Signer;
-  /** The revocation lists in force; without them a CA that has a `crlUrl` is not trusted. */
+  /** The revocation lists in force. Default: those that are fetched. */
   readonly revocations?: RevocationLists;
   /** Unix milliseconds. */
   readonly clock?: () => number;
@@ -80,14 +84,14 @@ export interface TokenServer {
   readonly documents: PublicDocuments;
   /** Whether the storage answers. */
   readonly ping: () => Promise<void>;
+  /** Imports the policy files now. Rejects with a PolicyError, and then nothing changes. */
+  readonly importPolicy: () => Promise<PolicyImport>;
   /** Stops periodic work and commits what is left. The storage stays open. */
   close(): Promise<void>;
 }
 
 const DAY_MS = 86_400_000;
 const defaultAudit: AuditSettings = { mode: "required", ages: { machines: 90 * DAY_MS, decisions: 365 * DAY_MS } };
-
-const noRevocationLists: RevocationLists = { find: () => undefined };
 
 /**
  * Puts a token server together and starts its periodic work. Rejects with a TypeError for a service account that no
@@ -115,10 +119,19 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     metrics,
     clock,
   });
-  const policies = await PoliciesInForce.open({ source: parts.policySource, store: storage.policies, log, clock });
+  const policies = await openPolicies(parts, clock);
+  const policy = () => policies.current();
+  const authorities = await startAuthorities({
+    ...parts,
+    store: storage.crls,
+    policy: () => policy().cas,
+    crl: parts.crl ?? {},
+    metrics,
+    clock,
+  });
   const following = followPolicies(policies, log);
   const holder = randomBytes(8).toString("hex");
-  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies)];
+  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies), ...authorities.jobs];
   const jobs = startJobs(allJobs, { leases: storage.leases, holder, log, metrics });
   const signer = () => parts.signer ?? keys.signer("tokens");
   const published: PublishedKeys = (purpose) =>
@@ -128,7 +141,8 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     () => published("tokens"),
     () => documents.get(CERTIFICATES_PATH)?.() ?? "",
   );
-  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy: () => policies.current() };
+  const revocations = parts.revocations ?? authorities.keeper;
+  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy, authorities, revocations };
   const routes = routesOf(complete, policies, audit);
   const routerOptions = routerOptionsOf(complete, audit);
   return {
@@ -137,8 +151,10 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     prpc: prpcHandler(routes, routerOptions, log),
     documents,
     ping: () => storage.ping(),
+    importPolicy: () => policies.import(),
     close: async () => {
       following.stop();
+      await authorities.stop();
       await jobs.stop();
       await audit.stop();
       await keys.close();
@@ -146,24 +162,46 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   };
 }
 
+/** The policies of a server. The ids of its CAs are kept for ever: a new CA never gets the id of an old one. */
+function openPolicies({ policySource, storage, crl, log }: TokenServerParts, clock: () => number) {
+  const crlHosts = crl?.hosts ?? new Set<string>();
+  return PoliciesInForce.open({
+    source: policySource,
+    store: storage.policies,
+    compile: async (source) => compilePolicy(source, { owners: await storage.authorities.owners(), crlHosts }),
+    remember: ({ cas, revision }) => storage.authorities.replaceAll(importedAuthorities(cas), revision),
+    log,
+    clock,
+  });
+}
+
 type Complete = Omit<TokenServerParts, "signer"> &
-  Required<Pick<TokenServerParts, "metrics" | "clock">> & {
+  Required<Pick<TokenServerParts, "metrics" | "clock" | "revocations">> & {
     readonly signer: () => Signer;
     readonly keyRing: SigningKeys;
     /** The policy in force. */
     readonly policy: () => Policy;
+    readonly authorities: Authorities;
     /** What this server has signed. */
     readonly trust: TrustSource;
   };
 
 function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audit): (router: ConnectRouter) => void {
-  const { policy, revocations = noRevocationLists, storage } = parts;
+  const { policy, revocations, authorities, storage, clock } = parts;
+  const checkMachine = (certificate: Certificate, nowSeconds: number) =>
+    checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds);
   const mintMachineToken = machineTokenRpc({
     ...parts,
     recorder,
     configRevision: () => policy().revision,
-    checkCertificate: (certificate, nowSeconds) =>
-      checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds),
+    checkCertificate: checkMachine,
+  });
+  const certificateAuthorities = authoritiesRpc({
+    ...authorities,
+    store: storage.authorities,
+    policy: () => policy().cas,
+    checkCertificate: checkMachine,
+    clock,
   });
   const mintDelegationToken = delegationTokenRpc({ ...parts, recorder });
   const inspectDelegationToken = inspectDelegationTokenRpc(parts);
@@ -174,6 +212,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
       readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
     });
     router.rpc(TokenMinter.method.mintDelegationToken, mintDelegationToken, { readMaxBytes: MAX_REQUEST_BYTES });
+    router.service(CertificateAuthorities, certificateAuthorities);
     router.service(Admin, { ...importRpcs(policies), inspectDelegationToken });
     router.service(Operator, {
       exportAudit,
@@ -207,13 +246,14 @@ function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOpt
 }
 
 /** A client's CA that is in the policy too may have revoked the certificate: then all of its checks are made. */
-function clientCertificateChecks({ policy, revocations = noRevocationLists }: Complete): ClientCertificateChecks {
+function clientCertificateChecks({ policy, revocations }: Complete): ClientCertificateChecks {
   return {
     check: (certificate, clientCas, nowSeconds) => {
       const trust = { anchors: clientCas, intermediates: [], policy: {} };
       const ca = checkCertificate(certificate, trust, nowSeconds).path.at(-1);
       const known = policy().cas.get(ca?.subject.commonNames[0] ?? "");
-      if (!ca || !known || Buffer.compare(known.certificate.der, ca.der) !== 0) return;
+      const isKnown = ca && known?.anchors.some(({ der }) => Buffer.compare(der, ca.der) === 0);
+      if (!isKnown) return;
       checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds);
     },
     nameOf: (certificate) => machineNameOf(certificate).fqdn,

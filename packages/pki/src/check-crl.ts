@@ -100,14 +100,17 @@ function requireInForce(crl: Crl, nowSeconds: number, terms: CrlTerms): void {
   if (!(nowSeconds <= crlInForceUntil(crl, terms))) throw new CrlError("EXPIRED", "the list is too old", "max_age");
 }
 
-const dueSeconds = ({ nextUpdateSeconds }: Crl, { graceSeconds = 0 }: CrlTerms) =>
+/** The times that a list says. */
+type CrlTimes = Pick<Crl, "thisUpdateSeconds" | "nextUpdateSeconds">;
+
+const dueSeconds = ({ nextUpdateSeconds }: CrlTimes, { graceSeconds = 0 }: CrlTerms) =>
   nextUpdateSeconds === undefined ? undefined : nextUpdateSeconds + graceSeconds;
 
 /**
  * The last second, in Unix time, at which a list is in force: nextUpdate and the grace, or a week after thisUpdate where
  * there is no nextUpdate; and no later than its greatest age.
  */
-export function crlInForceUntil(crl: Crl, terms: CrlTerms = {}): number {
+export function crlInForceUntil(crl: CrlTimes, terms: CrlTerms = {}): number {
   const due = dueSeconds(crl, terms) ?? crl.thisUpdateSeconds + NO_NEXT_UPDATE_SECONDS;
   return Math.min(due, crl.thisUpdateSeconds + (terms.maxAgeSeconds ?? Infinity));
 }

@@ -1,10 +1,10 @@
-/** The parts of an index, which threads can hand to each other without a copy. */
+/** The parts of an index, in memory that threads share. */
 export interface SerialIndexParts {
   readonly count: number;
   /** One after another: the length in a byte, and the serial number, unsigned and big-endian without leading zeros. */
-  readonly serials: Uint8Array<ArrayBuffer>;
+  readonly serials: Uint8Array;
   /** Open addressing: offsets into `serials` plus 1; 0 where nothing is. Its length is a power of two. */
-  readonly table: Uint32Array<ArrayBuffer>;
+  readonly table: Uint32Array;
 }
 
 /**
@@ -47,14 +47,14 @@ export class SerialIndex {
 
 /** Fills an index whose size is known before. */
 export class SerialIndexWriter {
-  readonly #serials: Uint8Array<ArrayBuffer>;
-  readonly #table: Uint32Array<ArrayBuffer>;
+  readonly #serials: Uint8Array;
+  readonly #table: Uint32Array;
   #end = 0;
 
   /** For so many serial numbers, of so many bytes together. */
   constructor(count: number, bytes: number) {
-    this.#serials = new Uint8Array(count + bytes);
-    this.#table = new Uint32Array(tableSize(count));
+    this.#serials = new Uint8Array(new SharedArrayBuffer(count + bytes));
+    this.#table = new Uint32Array(new SharedArrayBuffer(tableSize(count) * Uint32Array.BYTES_PER_ELEMENT));
   }
 
   /** Adds a serial number of up to 255 bytes that stands somewhere in some bytes. */

@@ -1,3 +1,4 @@
+import { TestCa } from "@tokens/pki/testing";
 import { issueMachineCertificate, toPem } from "@tokens/pki/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Authority, CA_NAME, makeFleet } from "../../test/fleet.js";
@@ -19,6 +20,8 @@ beforeAll(async () => {
     "key.pem": pem.replaceAll("CERTIFICATE", "PRIVATE KEY"),
     "leaf.pem": toPem("CERTIFICATE", leaf.certificate),
     "garbage.pem": "garbage",
+    "other.pem": toPem("CERTIFICATE", TestCa.create("Other CA").certificate),
+    "next.pem": toPem("CERTIFICATE", TestCa.create(CA_NAME).certificate),
   };
 });
 
@@ -37,7 +40,7 @@ describe("compileCaPolicy", () => {
     expect(policy.get(CA_NAME)).toMatchObject({
       commonName: CA_NAME,
       uniqueId: -7n,
-      crlUrl: "http://crl",
+      lists: [{ listId: CA_NAME, url: "http://crl" }],
       domains: [
         { domain: "a.b", lifetimeSeconds: 60 },
         { domain: "c.d", lifetimeSeconds: 60 },
@@ -85,8 +88,13 @@ describe("compileCaPolicy", () => {
       () => entry("").replace(CA_NAME, "Other"),
       /common name is "Test Fleet CA"/,
     ],
-    ["a switch that this version does not obey", () => entry("certificate_policy { key_usage: OFF }"), /not supported/],
-    ["a second certificate", () => entry('next_cert_path: "ca.pem"'), /not supported/],
+    ["a second certificate of another name", () => entry('next_cert_path: "other.pem"'), /common name is "Other CA"/],
+    ["a second certificate that is none", () => entry('next_cert_path: "garbage.pem"'), /cannot be read/],
+    [
+      "an intermediate that is not one of a CA",
+      () => entry('intermediate_authority { cert_path: "leaf.pem" }'),
+      /^tokenserver\.cfg:1:\d+: the certificate is not one of a CA/,
+    ],
   ])("refuses %s, and says where", async (_, text, message) => {
     const error = await read(text()).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(PolicyError);
@@ -105,5 +113,51 @@ describe("compileCaPolicy", () => {
     expect(policy.get(CA_NAME)?.domains).toMatchObject([{ lifetimeSeconds: undefined }]);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(warning);
+  });
+
+  it("reads a second certificate, intermediates with their lists, and states of checks", async () => {
+    const below = 'intermediate_authority { cert_path: "other.pem" crl_url: "https://b.example.com/x.crl" }';
+    const lines = `crl_url: "https://a.example.com/x.crl" next_cert_path: "next.pem" certificate_policy { key_usage: OFF } ${below}`;
+    const { policy, warnings } = await read(entry(lines));
+    const ca = policy.get(CA_NAME);
+    expect(ca?.anchors).toHaveLength(2);
+    expect(ca?.intermediates.map(({ subject }) => subject.commonNames)).toEqual([["Other CA"]]);
+    expect(ca?.lists.map(({ url, issuers }) => [url, issuers.length])).toEqual([
+      ["https://a.example.com/x.crl", 2],
+      ["https://b.example.com/x.crl", 1],
+    ]);
+    expect(ca?.checks).toMatchObject({ key_usage: "off", leaf_key: "enforce" });
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ["not a url", /is no URL/],
+    ["ftp://crl.example.com/x", /neither http nor https/],
+    ["file:///etc/passwd", /neither http nor https/],
+    ["http://user:word@crl.example.com/x", /user name/],
+    ["http://127.0.0.1:8200/x", /private address; --allow-crl-host 127\.0\.0\.1:8200/],
+    ["http://2130706433/x", /private address/],
+    ["http://[::ffff:127.0.0.1]/x", /private address/],
+    ["http://localhost/x", /private address/],
+    ["http://169.254.169.254/latest", /private address/],
+  ])("warns that a list at %s is never fetched", async (url, warning) => {
+    const { policy, warnings } = await read(entry(`crl_url: "${url}"`));
+    expect(policy.size).toBe(1);
+    expect(warnings).toEqual([expect.stringMatching(/^warning: tokenserver\.cfg:1:\d+: crl_url /)]);
+    expect(warnings[0]).toMatch(warning);
+  });
+
+  it("warns of an intermediate whose machines could not be revoked", async () => {
+    const { warnings } = await read(
+      entry('crl_url: "https://a.example.com/" intermediate_authority { cert_path: "other.pem" }'),
+    );
+    expect(warnings).toEqual([expect.stringContaining("is not checked")]);
+  });
+
+  it("gives an id that belongs to another CA to nobody else", async () => {
+    const files_ = policyOfFiles({ ...files, "tokenserver.cfg": entry("unique_id: 7") });
+    const owned = (owner: string) => compilePolicy(files_, { owners: new Map([[7n, owner]]) });
+    await expect(owned("Gone CA")).rejects.toThrow(/unique_id 7 belongs to CA "Gone CA", for ever/);
+    expect((await owned(CA_NAME)).policy.cas.size).toBe(1);
   });
 });

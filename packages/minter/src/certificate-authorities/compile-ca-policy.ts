@@ -1,29 +1,65 @@
 import type { CertificateAuthorityConfig, DomainConfig, TokenServerConfig } from "@tokens/api/config";
-import { type Certificate, parseCertificatePem } from "@tokens/pki";
 import { isCanonicalDomain } from "../domain-name.js";
 import type { PolicyFindings, PolicyPath } from "../policies/policy-findings.js";
 import { type CaPolicy, type DomainRule, MAX_LIFETIME_SECONDS, type TrustedCa } from "./ca-policy.js";
+import { certificatePolicyOf } from "./certificate-policy.js";
+import { CaFiles } from "./compile-ca-files.js";
+import { type CrlHosts, whyNoCrlUrl } from "./crl-address.js";
+
+/** What a policy is measured with besides itself. */
+export interface CaPolicyContext {
+  /** To which common name each id belongs: for ever, also when the CA is gone. */
+  readonly owners: ReadonlyMap<bigint, string>;
+  /** Hosts of revocation lists that may have a private address. */
+  readonly crlHosts: CrlHosts;
+}
 
 /** Makes the CAs of a tokenserver.cfg and the CA certificates that it names, and reports what is wrong with them. */
 export async function compileCaPolicy(
   config: TokenServerConfig,
   readFile: (path: string) => Promise<string>,
   findings: PolicyFindings,
+  context: CaPolicyContext,
 ): Promise<CaPolicy> {
   const policy = new Map<string, TrustedCa>();
-  const owners = new Map<bigint, string>();
+  const owners = new Map(context.owners);
   for (const [index, entry] of config.certificateAuthority.entries()) {
     const path = ["certificate_authority", index];
     checkUnique(entry, path, policy, owners, findings);
-    checkSupported(entry, path, findings);
-    const { cn: commonName, uniqueId, crlUrl } = entry;
-    const certificate = await readCaCertificate(entry, path, readFile, findings);
-    const domains = entry.knownDomains.flatMap((domain, at) =>
-      readDomain(domain, [...path, "known_domains", at], findings),
-    );
-    if (certificate) policy.set(commonName, { commonName, uniqueId, certificate, crlUrl, domains });
+    warnOfUrls(entry, path, context.crlHosts, findings);
+    const ca = await compileCa(entry, path, readFile, findings);
+    if (ca) policy.set(entry.cn, ca);
   }
   return policy;
+}
+
+/** Makes one CA of its entry. What is wrong is reported; without its certificate there is no CA. */
+export async function compileCa(
+  entry: CertificateAuthorityConfig,
+  path: PolicyPath,
+  readFile: (path: string) => Promise<string>,
+  findings: PolicyFindings,
+): Promise<TrustedCa | undefined> {
+  const files = new CaFiles(entry, path, readFile, findings);
+  const { anchors, issuers } = await files.read();
+  const domains = entry.knownDomains.flatMap((domain, at) =>
+    readDomain(domain, [...path, "known_domains", at], findings),
+  );
+  const [certificate] = anchors;
+  if (!certificate) return undefined;
+  const lists = [{ listId: entry.cn, url: entry.crlUrl, issuers: anchors }, ...issuers];
+  return {
+    commonName: entry.cn,
+    uniqueId: entry.uniqueId,
+    certificate,
+    anchors,
+    intermediates: issuers.flatMap((issuer) => issuer.issuers),
+    checks: certificatePolicyOf(entry.certificatePolicy),
+    lists: lists.filter(({ url }) => url !== ""),
+    domains,
+    config: entry,
+    files: files.contents,
+  };
 }
 
 function checkUnique(
@@ -36,51 +72,32 @@ function checkUnique(
   if (cn === "") findings.error(path, "cn is empty; write the common name of the CA's certificate");
   if (policy.has(cn)) findings.error([...path, "cn"], `there is an entry for the CA ${JSON.stringify(cn)} already`);
   const owner = owners.get(uniqueId);
-  if (owner !== undefined) {
-    const message = `unique_id ${uniqueId} belongs to CA ${JSON.stringify(owner)}; give this one a number of its own`;
+  if (owner !== undefined && owner !== cn) {
+    const name = JSON.stringify(owner);
+    const message = `unique_id ${uniqueId} belongs to CA ${name}, for ever; give this one a number of its own`;
     findings.error([...path, "unique_id"], message);
   }
   owners.set(uniqueId, cn);
 }
 
-/** A switch that is written down and not obeyed would be a surprise: this version enforces every check. */
-function checkSupported(entry: CertificateAuthorityConfig, path: PolicyPath, findings: PolicyFindings): void {
-  const refuse = (field: string) =>
-    findings.error([...path, field], `${field} is not supported by this version; remove it`);
-  if (entry.certificatePolicy) refuse("certificate_policy");
-  if (entry.nextCertPath !== "") refuse("next_cert_path");
-}
-
-async function readCaCertificate(
-  { cn, certPath }: CertificateAuthorityConfig,
+/** A list that is never fetched is never in force: its CA's machines get no tokens. */
+function warnOfUrls(
+  { crlUrl, intermediateAuthority }: CertificateAuthorityConfig,
   path: PolicyPath,
-  readFile: (path: string) => Promise<string>,
+  crlHosts: CrlHosts,
   findings: PolicyFindings,
-): Promise<Certificate | undefined> {
-  const place = [...path, "cert_path"];
-  const certificate = await readFile(certPath).then(
-    (pem) => parse(pem, (reason) => findings.error(place, `the certificate cannot be read: ${reason}`)),
-    (error: unknown) => {
-      findings.error(place, `cannot read ${JSON.stringify(certPath)}: ${sentence(error)}`);
-      return undefined;
-    },
-  );
-  if (!certificate) return undefined;
-  if (!certificate.isCa) findings.error(place, "the certificate is not one of a CA (basicConstraints)");
-  const names = certificate.subject.commonNames;
-  if (names.length !== 1 || names[0] !== cn) {
-    const name = JSON.stringify(names.join(", "));
-    findings.error([...path, "cn"], `the certificate's common name is ${name}, and cn must be the same`);
-  }
-  return certificate;
-}
-
-function parse(pem: string, fail: (reason: string) => void): Certificate | undefined {
-  try {
-    return parseCertificatePem(pem);
-  } catch (error) {
-    fail(sentence(error));
-    return undefined;
+): void {
+  const warn = (url: string, place: PolicyPath) => {
+    const reason = url === "" ? undefined : whyNoCrlUrl(url, crlHosts);
+    if (reason !== undefined)
+      findings.warning(place, `crl_url ${reason}; the list is never fetched and the CA never ready`);
+  };
+  warn(crlUrl, [...path, "crl_url"]);
+  for (const [index, below] of intermediateAuthority.entries()) {
+    const place = [...path, "intermediate_authority", index];
+    warn(below.crlUrl, [...place, "crl_url"]);
+    if (crlUrl !== "" && below.crlUrl === "")
+      findings.warning(place, "has no crl_url: whether the machines of this CA are revoked is not checked");
   }
 }
 
@@ -103,8 +120,4 @@ function readDomain(
     const usable = canonical && lifetimeFits && machineTokenLifetime > 0n;
     return { domain, lifetimeSeconds: usable ? Number(machineTokenLifetime) : undefined };
   });
-}
-
-function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : "unreadable";
 }

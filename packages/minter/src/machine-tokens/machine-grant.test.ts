@@ -1,3 +1,5 @@
+import { create } from "@bufbuild/protobuf";
+import { CertificateAuthorityConfigSchema } from "@tokens/api/config";
 import type { Certificate } from "@tokens/pki";
 import { describe, expect, it } from "vitest";
 import type { DomainRule, TrustedCa } from "../certificate-authorities/ca-policy.js";
@@ -14,8 +16,19 @@ function grant(fqdn: string, domains: DomainRule[], serial = 258n) {
     serial,
     serialMagnitude: Uint8Array.of(1, 2),
   } as unknown as Certificate;
-  const ca: TrustedCa = { commonName: "CA", uniqueId: -7n, certificate, crlUrl: "", domains };
-  return grantMachineToken({ certificate, ca });
+  const ca: TrustedCa = {
+    commonName: "CA",
+    uniqueId: -7n,
+    certificate,
+    anchors: [certificate],
+    intermediates: [],
+    checks: {},
+    lists: [],
+    domains,
+    config: create(CertificateAuthorityConfigSchema),
+    files: {},
+  };
+  return grantMachineToken({ certificate, ca, reports: [] });
 }
 
 const reasonFor = (fqdn: string, domains: DomainRule[], serial?: bigint): string => {

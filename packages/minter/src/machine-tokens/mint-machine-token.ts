@@ -78,6 +78,7 @@ async function mintMachineToken(
   // From here on: the caller holds the certificate's key.
   const trusted = requireTrusted(proven, minter, nowMs);
   progress.trusted = trusted;
+  report(trusted, minter);
   // From here on: the certificate is trusted.
   const grant = grantMachineToken(trusted);
   const signed = await signMachineToken(grant, minter.serviceAccount, minter.signer(), nowMs);
@@ -88,6 +89,15 @@ async function mintMachineToken(
   // From here on: the token is on record, and may leave.
   minter.log.info({ ...columns, keyId: signed.keyId }, "machine token minted");
   return signed;
+}
+
+/** Checks that fail and are only reported: who would fail if they were enforced. */
+function report({ ca, certificate, reports }: TrustedCertificate, { log, metrics }: MachineTokenMinter): void {
+  for (const { policy: check, message } of reports) {
+    metrics.count("tokens_certificate_reports_total", { ca: ca.commonName, check });
+    const serial = certificate.serial.toString(16);
+    log.warn({ ca: ca.commonName, serial, check, failure: message }, "certificate fails a check that is only reported");
+  }
 }
 
 /** Strangers are counted; who came with a trusted certificate gets a record of its own. */

@@ -10,7 +10,7 @@ import { compileGroups, type Groups } from "../access/groups.js";
 import { checkGroupCases, checkRealmCases } from "../access/policy-cases.js";
 import { compileRealms, type Realms } from "../access/realms.js";
 import type { CaPolicy } from "../certificate-authorities/ca-policy.js";
-import { compileCaPolicy } from "../certificate-authorities/compile-ca-policy.js";
+import { type CaPolicyContext, compileCaPolicy } from "../certificate-authorities/compile-ca-policy.js";
 import { compileDelegationRules } from "../delegation/compile-delegation-rules.js";
 import type { DelegationRule } from "../delegation/delegation-rules.js";
 import { checkOverlaps } from "../delegation/overlapping-rules.js";
@@ -43,21 +43,27 @@ export interface CompiledPolicy {
  * Reads all policy files and makes one policy of them: all or nothing. The tests in the files must pass. Rejects with a
  * PolicyError that has every error in it.
  */
-export async function compilePolicy(source: PolicySource): Promise<CompiledPolicy> {
-  const { policy, reader } = await readPolicy(source);
+export async function compilePolicy(
+  source: PolicySource,
+  context: Partial<CaPolicyContext> = {},
+): Promise<CompiledPolicy> {
+  const { policy, reader } = await readPolicy(source, { owners: new Map(), crlHosts: new Set(), ...context });
   const errors = reader.problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new PolicyError(errors.map(describeProblem).join("\n"), reader.problems);
   return { policy, files: reader.files, contents: reader.contents, warnings: reader.problems };
 }
 
-async function readPolicy(source: PolicySource): Promise<{ policy: Policy; reader: PolicyReader }> {
+async function readPolicy(
+  source: PolicySource,
+  context: CaPolicyContext,
+): Promise<{ policy: Policy; reader: PolicyReader }> {
   const reader = new PolicyReader(source);
   const groups = await reader.compile("groups", GroupsConfigSchema, compileGroups);
   const realms = await reader.compile("realms", RealmsConfigSchema, (config, findings) =>
     compileRealms(config, groups, findings),
   );
   const cas = await reader.compile("tokenserver", TokenServerConfigSchema, (config, findings) =>
-    compileCaPolicy(config, (path) => reader.readFile(path), findings),
+    compileCaPolicy(config, (path) => reader.readFile(path), findings, context),
   );
   const delegation = await reader.compile("delegation", DelegationPermissionsSchema, (config, findings) =>
     compileDelegationRules(config, groups, findings),

@@ -5,12 +5,19 @@ import { describeProblem, PolicyError, type PolicyProblem } from "./policy-probl
 import { policyOfFiles, type PolicySource } from "./policy-reader.js";
 import type { PolicyStore } from "./policy-store.js";
 
+/** Makes a policy of all files. Rejects with a PolicyError. */
+type Compile = (source: PolicySource) => Promise<CompiledPolicy>;
+
 /** What policies are made of. */
 export interface PoliciesParts {
   /** Where new policies come from. */
   readonly source: PolicySource;
   /** Where the policy in force is kept, for all replicas. */
   readonly store: PolicyStore;
+  /** How files become a policy. Default: `compilePolicy`. */
+  readonly compile?: Compile;
+  /** Keeps what must be known of a policy for ever; a policy comes into force only when that has succeeded. */
+  readonly remember?: (policy: Policy) => Promise<void>;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly clock: () => number;
@@ -62,11 +69,12 @@ export class PoliciesInForce {
    * stays in force.
    */
   async import(): Promise<PolicyImport> {
-    const { source, store, log, clock } = this.#parts;
-    const compiled = await compileAtRest(source);
+    const { source, compile = compilePolicy, remember, store, log, clock } = this.#parts;
+    const compiled = await compileAtRest(source, compile);
     const { revision } = compiled.policy;
     this.#seen = revision;
     const changes = revision === this.current().revision ? [] : diffPolicies(this.#inForce, compiled);
+    await remember?.(compiled.policy);
     await store.put({ revision, files: compiled.files, importedAtMs: clock() });
     if (revision !== this.current().revision) {
       for (const warning of compiled.warnings) log.warn({ revision }, describeProblem(warning));
@@ -81,17 +89,18 @@ export class PoliciesInForce {
    * undo each other's imports again and again.
    */
   async importNew(): Promise<void> {
-    const { policy } = await compilePolicy(this.#parts.source);
+    const { source, compile = compilePolicy } = this.#parts;
+    const { policy } = await compile(source);
     if (policy.revision !== this.#seen) await this.import();
   }
 
   /** Takes over what another replica has imported. A policy that this version cannot use is reported, and not taken. */
   async follow(): Promise<void> {
-    const { store, log } = this.#parts;
+    const { store, compile = compilePolicy, log } = this.#parts;
     const stored = await store.current();
     if (!stored || stored.revision === this.current().revision) return;
     try {
-      const compiled = await compilePolicy(policyOfFiles(stored.files));
+      const compiled = await compile(policyOfFiles(stored.files));
       log.info({ revision: stored.revision, changes: diffPolicies(this.#inForce, compiled) }, "policy taken over");
       this.#inForce = compiled;
     } catch (error) {
@@ -105,21 +114,25 @@ export class PoliciesInForce {
 const MAX_READS = 5;
 
 /** Reads until two readings agree: whoever copies files into a folder must not have half of them imported. */
-async function compileAtRest(source: PolicySource): Promise<CompiledPolicy> {
-  let before = await compilePolicy(source);
+async function compileAtRest(source: PolicySource, compile: Compile): Promise<CompiledPolicy> {
+  let before = await compile(source);
   for (let reads = 1; reads < MAX_READS; reads++) {
-    const compiled = await compilePolicy(source);
+    const compiled = await compile(source);
     if (compiled.policy.revision === before.policy.revision) return compiled;
     before = compiled;
   }
   throw new PolicyError("the policy files change while they are read; try again when they are at rest");
 }
 
-async function storedPolicy({ store, log }: PoliciesParts): Promise<CompiledPolicy | undefined> {
+async function storedPolicy({
+  store,
+  compile = compilePolicy,
+  log,
+}: PoliciesParts): Promise<CompiledPolicy | undefined> {
   const stored = await store.current();
   if (!stored) return undefined;
   try {
-    return await compilePolicy(policyOfFiles(stored.files));
+    return await compile(policyOfFiles(stored.files));
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     logError(log, error, "the stored policy cannot be used any more");

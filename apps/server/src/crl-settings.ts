@@ -1,0 +1,40 @@
+import { readFile } from "node:fs/promises";
+import type { CrlSettings } from "@tokens/minter";
+import { parseDuration } from "./duration.js";
+import { UsageError } from "./exit-code.js";
+import type { Settings } from "./settings.js";
+
+/** How revocation lists are fetched, and how long they are in force. Throws a UsageError. */
+export function crlSettings(settings: Settings): CrlSettings {
+  const { "crl-max-age": maxAge, "crl-max-bytes": maxBytes, "crl-bearer-file": bearerFile } = settings;
+  return {
+    hosts: crlHosts(settings["allow-crl-host"]),
+    terms: maxAge === undefined ? {} : { maxAgeSeconds: parseDuration(maxAge, "crl-max-age") / 1000 },
+    ...(maxBytes === undefined ? {} : { maxBytes: parseBytes(maxBytes) }),
+    ...(bearerFile === undefined ? {} : { bearer: () => readBearer(bearerFile) }),
+  };
+}
+
+/** Hosts as URLs spell them: in lower case, IPv6 addresses in brackets and in their shortest form. */
+export function crlHosts(given: readonly string[]): ReadonlySet<string> {
+  return new Set(given.map(normalHost));
+}
+
+function normalHost(text: string): string {
+  const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  const url = `http://${host}:${port}`;
+  if (host === "" || !URL.canParse(url) || new URL(url).pathname !== "/")
+    throw new UsageError(`allow-crl-host must be HOST:PORT, and not ${JSON.stringify(text)}`);
+  return `${new URL(url).hostname}:${Number(port)}`;
+}
+
+function parseBytes(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text))
+    throw new UsageError(`crl-max-bytes must be a number of bytes, and not ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+/** Read for each fetch: whoever keeps the file may renew the token. */
+async function readBearer(file: string): Promise<string> {
+  return (await readFile(file, "utf8")).trim();
+}

@@ -1,0 +1,196 @@
+import { crlInForceUntil, type CrlTerms, SerialIndex } from "@tokens/pki/crl";
+import type { Logger } from "../log.js";
+import type { Metrics } from "../metrics.js";
+import type { ListSource } from "./ca-policy.js";
+import type { RevocationList, RevocationLists } from "./check-machine-certificate.js";
+import { whyOlder } from "./crl-order.js";
+import type { CrlCheck, CrlHead, CrlStore } from "./crl-store.js";
+import { CrlRefused, CrlThread, type ReadCrl } from "./crl-thread.js";
+
+/** Size of the parts that a list is kept in, in bytes. */
+const PART_BYTES = 1 << 20;
+
+/** How often a list is compared anew with what others have put in place meanwhile. */
+const MAX_TRIES = 20;
+
+/** What keeping lists needs. */
+export interface CrlKeeperParts {
+  readonly store: CrlStore;
+  readonly terms: CrlTerms;
+  /** Most bytes of a list. */
+  readonly maxBytes: number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
+}
+
+/** A list in memory. */
+export interface KeptList extends RevocationList {
+  readonly head: CrlHead;
+  readonly serials: SerialIndex;
+}
+
+/**
+ * The revocation lists that this server knows, in memory, so that a mint reads no table. What is in the storage decides:
+ * a list gets in only in place of the one that it was compared with, and here only later ones replace earlier ones.
+ */
+export class CrlKeeper implements RevocationLists {
+  readonly #parts: CrlKeeperParts;
+  readonly #lists = new Map<string, KeptList>();
+  #checks = new Map<string, CrlCheck>();
+
+  constructor(parts: CrlKeeperParts) {
+    this.#parts = parts;
+  }
+
+  find(listId: string): KeptList | undefined {
+    return this.#lists.get(listId);
+  }
+
+  /** How it went when the server of the list was last asked. */
+  checkOf(listId: string): CrlCheck | undefined {
+    return this.#checks.get(listId);
+  }
+
+  whyNone(listId: string): string {
+    const { failure = "", failedAtMs = 0 } = this.#checks.get(listId) ?? {};
+    const until = this.#lists.get(listId)?.inForceUntilSeconds;
+    const state = until === undefined ? "none was ever taken" : `it was over at ${timeText(until * 1000)}`;
+    return failure === "" ? state : `${state}; the fetch at ${timeText(failedAtMs)} failed: ${failure}`;
+  }
+
+  /** Gets what other servers, or this one before a restart, have taken. */
+  async refresh(): Promise<void> {
+    const { store } = this.#parts;
+    const [heads, checks] = await Promise.all([store.heads(), store.checks()]);
+    this.#checks = new Map(checks.map((check) => [check.listId, check]));
+    for (const head of heads) {
+      const known = this.#lists.get(head.listId)?.head;
+      if (known?.version === head.version && known.digest === head.digest) {
+        if (known.etag !== head.etag) this.#install(head, this.#lists.get(head.listId)?.serials);
+      } else await this.#load(head);
+    }
+  }
+
+  /**
+   * Takes a list that was read in a thread, unless it is older than the one in place. Rejects with CrlRefused; `same` means
+   * that it is in place already.
+   */
+  async take(source: ListSource, thread: CrlThread, etag: string): Promise<"taken" | "same"> {
+    const read = await thread.finish();
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const current = this.#lists.get(source.listId);
+      if (current?.head.digest === read.digest) {
+        if (current.head.etag !== etag) await this.#rename(current, etag);
+        return "same";
+      }
+      if (current) this.#requireNewer(read, current);
+      const head = headOf(source, read, etag, current?.head.version ?? 0, this.#parts.clock());
+      if ((await this.#parts.store.take(head, partsOf(read.der))) === "taken") {
+        this.#install(head, new SerialIndex(read.parts));
+        this.#report(head, current, read);
+        return "taken";
+      }
+      await this.refresh();
+    }
+    throw new Error("other servers keep taking lists of the same CA");
+  }
+
+  async noteChecked(listId: string): Promise<void> {
+    const atMs = this.#parts.clock();
+    this.#checks.set(listId, { listId, checkedAtMs: atMs, failedAtMs: undefined, failure: "" });
+    await this.#parts.store.noteChecked(listId, atMs);
+  }
+
+  async noteFailed(listId: string, failure: string): Promise<void> {
+    const atMs = this.#parts.clock();
+    const checkedAtMs = this.#checks.get(listId)?.checkedAtMs;
+    this.#checks.set(listId, { listId, checkedAtMs, failedAtMs: atMs, failure });
+    await this.#parts.store.noteFailed(listId, atMs, failure);
+  }
+
+  /** Starts to read a list of this issuer. */
+  read(source: ListSource, nowSeconds: number = this.#parts.clock() / 1000): CrlThread {
+    const { terms, maxBytes } = this.#parts;
+    const before = this.#lists.get(source.listId)?.serials.parts;
+    const issuers = source.issuers.map(({ der }) => der);
+    return new CrlThread({ issuers, nowSeconds, terms, maxBytes, before });
+  }
+
+  #requireNewer(read: ReadCrl, current: KeptList): void {
+    const serials = new SerialIndex(read.parts);
+    const isTie = read.thisUpdateSeconds === current.head.thisUpdateSeconds;
+    const reason = whyOlder(read, current.head, isTie ? countDropped(current.serials, serials) : 0);
+    if (reason !== undefined) throw new CrlRefused(`the list is not taken: ${reason}`, "ROLLBACK");
+  }
+
+  async #rename({ head, serials }: KeptList, etag: string): Promise<void> {
+    await this.#parts.store.setEtag(head, etag);
+    this.#install({ ...head, etag }, serials);
+  }
+
+  /** Only later ones replace earlier ones. */
+  #install(head: CrlHead, serials: SerialIndex | undefined): void {
+    const current = this.#lists.get(head.listId);
+    if (!serials || (current && current.head.version > head.version)) return;
+    const inForceUntilSeconds = crlInForceUntil(head, this.#parts.terms);
+    this.#lists.set(head.listId, { head, serials, inForceUntilSeconds, has: (serial) => serials.has(serial) });
+    this.#parts.metrics.set("tokens_crl_in_force_until_seconds", inForceUntilSeconds, { list: head.listId });
+    this.#parts.metrics.set("tokens_crl_entries", head.entries, { list: head.listId });
+  }
+
+  /** The storage has only lists that were checked when they were taken; that they are whole is checked again. */
+  async #load(head: CrlHead): Promise<void> {
+    const thread = new CrlThread({ kept: head.digest, maxBytes: this.#parts.maxBytes });
+    try {
+      for (let index = 0; index < head.parts; index++) {
+        const part = await this.#parts.store.part(head, index);
+        // Another list was taken in its place while this one was read: the next refresh gets that one.
+        if (!part) return;
+        thread.write(part);
+      }
+      const { parts } = await thread.finish();
+      this.#install(head, new SerialIndex(parts));
+    } finally {
+      await thread.stop();
+    }
+  }
+
+  #report(head: CrlHead, before: KeptList | undefined, { dropped }: ReadCrl): void {
+    const { log } = this.#parts;
+    const fields = { list: head.listId, number: head.number?.toString(), entries: head.entries };
+    log.info({ ...fields, thisUpdate: timeText(head.thisUpdateSeconds * 1000) }, "revocation list taken");
+    if (!before || dropped === 0) return;
+    log.warn({ ...fields, dropped }, "the new revocation list lacks certificates that the one before revoked");
+  }
+}
+
+const timeText = (ms: number) => new Date(ms).toISOString().replace(".000Z", "Z");
+
+function countDropped(old: SerialIndex, now: SerialIndex): number {
+  let dropped = 0;
+  for (const serial of old) if (!now.has(Buffer.from(serial, "hex"))) dropped++;
+  return dropped;
+}
+
+function headOf({ listId }: ListSource, read: ReadCrl, etag: string, version: number, takenAtMs: number): CrlHead {
+  const { digest, number, thisUpdateSeconds, nextUpdateSeconds, parts } = read;
+  const kept = { entries: parts.count, parts: Math.ceil(read.der.length / PART_BYTES) };
+  return {
+    listId,
+    version: version + 1,
+    thisUpdateSeconds,
+    nextUpdateSeconds,
+    number,
+    digest,
+    etag,
+    takenAtMs,
+    ...kept,
+  };
+}
+
+/** Copies, one at a time: a part that were cut from the list would travel with all of it. */
+function* partsOf(der: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < der.length; start += PART_BYTES) yield der.slice(start, start + PART_BYTES);
+}

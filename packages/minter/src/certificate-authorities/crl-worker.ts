@@ -1,0 +1,53 @@
+// Reads one revocation list, beside the thread that serves: a large one takes a third of a second.
+import { createHash } from "node:crypto";
+import { parentPort, workerData } from "node:worker_threads";
+import { MalformedInput, parseCertificate } from "@tokens/pki";
+import { checkCrl, CrlError, decodeCrl, indexEntries, parseCrl, SerialIndex } from "@tokens/pki/crl";
+import type { CrlResult, KeptCrl, NewCrl } from "./crl-thread.js";
+
+// Given by CrlThread, which is this file's only user.
+const reading = workerData as NewCrl | KeptCrl;
+const chunks: Uint8Array[] = [];
+
+parentPort?.on("message", (chunk: Uint8Array | null) => {
+  if (chunk) chunks.push(chunk);
+  else answer();
+});
+
+function answer(): void {
+  const result = read();
+  const transfer = "der" in result ? [result.der.buffer] : [];
+  parentPort?.postMessage(result, transfer);
+  parentPort?.close();
+}
+
+function read(): CrlResult {
+  try {
+    return readList(decodeCrl(Buffer.concat(chunks)));
+  } catch (error) {
+    if (error instanceof CrlError) return { refused: error.message, code: error.code, policy: error.policy };
+    if (error instanceof MalformedInput) return { refused: error.message, code: "MALFORMED", policy: undefined };
+    return { failed: error instanceof Error ? error.message : "unreadable" };
+  }
+}
+
+function readList(decoded: Uint8Array): CrlResult {
+  const crl = parseCrl(decoded, reading.maxBytes);
+  const digest = createHash("sha256").update(decoded).digest("hex");
+  if ("kept" in reading) {
+    if (digest !== reading.kept) return { failed: "the storage has another list than it says" };
+  } else checkCrl(crl, reading.issuers.map(parseCertificate), reading.nowSeconds, reading.terms);
+  const { parts } = indexEntries(crl);
+  const before = "kept" in reading ? undefined : reading.before;
+  const dropped = before ? countDropped(new SerialIndex(before), new SerialIndex(parts)) : 0;
+  const { number, thisUpdateSeconds, nextUpdateSeconds } = crl;
+  // A copy of its own, that the other thread can take over.
+  return { der: new Uint8Array(decoded), digest, number, thisUpdateSeconds, nextUpdateSeconds, parts, dropped };
+}
+
+/** How many certificates were revoked before and are no longer. */
+function countDropped(old: SerialIndex, now: SerialIndex): number {
+  let dropped = 0;
+  for (const serial of old) if (!now.has(Buffer.from(serial, "hex"))) dropped++;
+  return dropped;
+}
