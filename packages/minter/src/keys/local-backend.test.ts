@@ -1,11 +1,17 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { signerContract } from "./contract/signer-contract.js";
-import { KeyUnusable } from "./key-backend.js";
+import { type KeyBackend, KeyUnusable } from "./key-backend.js";
 import { localBackend } from "./local-backend.js";
 
 describe("localBackend", () => {
   it.each(signerContract)("$name", ({ run }) => run(localBackend));
+
+  it("would break the contract if it signed before it let go of the event loop", async () => {
+    const blocking: KeyBackend = { ...localBackend, open: async () => () => Promise.resolve(new Uint8Array()) };
+    const turns = signerContract.find(({ name }) => name.startsWith("lets the event loop turn"));
+    await expect(turns?.run(blocking)).rejects.toThrow(/stood still/);
+  });
 
   it("refuses a key that is no RSA key", async () => {
     const { privateKey } = generateKeyPairSync("ed25519");
