@@ -12,6 +12,7 @@ import * as tokenFile from "./token-file.js";
 it("exports these names and no others", () => {
   const names = (entry: object) => Object.keys(entry).toSorted();
   expect(names(client)).toEqual([
+    "DelegationTokens",
     "MachineKeyError",
     "MachineTokenSource",
     "MintError",

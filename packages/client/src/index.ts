@@ -1,3 +1,5 @@
+export type { DelegationRequest } from "./delegation-exchange.js";
+export { type DelegationToken, DelegationTokens, type DelegationTokensOptions } from "./delegation-tokens.js";
 export { MachineKeyError, MintError, type MintErrorCode, type MintErrorDetails } from "./errors.js";
 export { type Fetch, fetchWithToken } from "./fetch-with-token.js";
 export { type LoadKeyOptions, loadMachineKey, type MachineKey } from "./machine-key.js";
