@@ -43,6 +43,21 @@ describe("tokens policy check", () => {
     expect(stdout).toMatch(/^groups\.cfg:1:1: the case fails: expected ALLOW, but user:a@x\.y is not in group/);
   });
 
+  it("fails for a delegation rule that grants what its test forbids", async () => {
+    const rule = `rules {
+  name: "r" requestor: "user:a@x.y" allowed_to_impersonate: "REQUESTOR" allowed_audience: "*" target_service: "*"
+  max_validity_duration: 3600
+}`;
+    const asked = `requestor: "user:a@x.y" delegated_identity: "REQUESTOR" audience: "*" services: "*"`;
+    write("delegation.cfg", `${rule}\ncases { ${asked} expect: ALLOW rule: "r" }\ncases { ${asked} expect: DENY }\n`);
+    const { code, stdout } = await runTokens(["policy", "check", folder]);
+    expect(code).toBe(1);
+    expect(stdout).toBe(
+      "delegation.cfg:6:1: the case fails: expected DENY, but " +
+        'user:a@x.y gets a token to act for user:a@x.y by "r"\n',
+    );
+  });
+
   it("takes a folder that is not there for wrong usage", async () => {
     const { code, stdout, stderr } = await runTokens(["policy", "check", join(folder, "none")]);
     expect([code, stdout]).toEqual([2, ""]);

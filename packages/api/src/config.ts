@@ -4,6 +4,8 @@ export {
   type CertificatePolicy,
   CertificatePolicy_State,
   CertificatePolicySchema,
+  type DelegationCase,
+  DelegationCaseSchema,
   type DelegationPermissions,
   DelegationPermissionsSchema,
   type DelegationRule,

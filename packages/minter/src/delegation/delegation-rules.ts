@@ -65,3 +65,27 @@ export function matchingRules(
 ): readonly DelegationRule[] {
   return rules.filter((rule) => firstMisfit(rule, query, groups) === undefined);
 }
+
+/** What the rules say to a request: the one rule that grants it, or why none does. */
+export type DelegationDecision =
+  { readonly rule: DelegationRule } | { readonly rule: undefined; readonly reason: string };
+
+/** Decides about a request: exactly one rule must match, and must allow the life. */
+export function decideDelegation(
+  rules: readonly DelegationRule[],
+  query: DelegationQuery,
+  validitySeconds: bigint,
+  groups: Groups,
+): DelegationDecision {
+  const [rule, ...more] = matchingRules(rules, query, groups);
+  if (!rule) return { rule: undefined, reason: "no matching delegation rules in the config" };
+  if (more.length > 0) {
+    const names = [rule, ...more].map(({ name }) => JSON.stringify(name)).join(", ");
+    return { rule: undefined, reason: `ambiguous request, multiple delegation rules match (${names})` };
+  }
+  if (validitySeconds > rule.maxValiditySeconds) {
+    const allowed = `exceeds the maximum allowed one (${rule.maxValiditySeconds} sec)`;
+    return { rule: undefined, reason: `the requested validity duration (${validitySeconds} sec) ${allowed}` };
+  }
+  return { rule };
+}

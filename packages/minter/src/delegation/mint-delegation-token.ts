@@ -26,7 +26,7 @@ import { callFacts } from "../rpc/call-facts.js";
 import { callerKey } from "../rpc/caller.js";
 import { delegationTokenColumns } from "./delegation-token-record.js";
 import { type CheckedDelegationRequest, checkDelegationRequest } from "./delegation-request.js";
-import { type DelegationRule, firstMisfit, matchingRules, mayAsk } from "./delegation-rules.js";
+import { decideDelegation, type DelegationRule, firstMisfit, mayAsk } from "./delegation-rules.js";
 
 /** What decides about delegation: the rules and groups of one policy. */
 export interface DelegationPolicy {
@@ -88,21 +88,10 @@ function requireRequestor({ values }: HandlerContext, { delegation, groups, revi
 }
 
 function requireOneRule(checked: CheckedDelegationRequest, policy: DelegationPolicy): DelegationRule {
-  const { delegation, groups } = policy;
-  const forbid = (reason: string) =>
-    explain(refuseCall(Code.PermissionDenied, `forbidden - ${reason}`), explanationOf(checked, policy));
-  const [rule, ...more] = matchingRules(delegation, checked.query, groups);
-  if (!rule) throw forbid("no matching delegation rules in the config");
-  if (more.length > 0) {
-    const names = [rule, ...more].map(({ name }) => JSON.stringify(name)).join(", ");
-    throw forbid(`ambiguous request, multiple delegation rules match (${names})`);
-  }
-  const { validitySeconds } = checked;
-  if (validitySeconds > rule.maxValiditySeconds) {
-    const allowed = `exceeds the maximum allowed one (${rule.maxValiditySeconds} sec)`;
-    throw forbid(`the requested validity duration (${validitySeconds} sec) ${allowed}`);
-  }
-  return rule;
+  const decision = decideDelegation(policy.delegation, checked.query, checked.validitySeconds, policy.groups);
+  if (decision.rule) return decision.rule;
+  const refusal = refuseCall(Code.PermissionDenied, `forbidden - ${decision.reason}`);
+  throw explain(refusal, explanationOf(checked, policy));
 }
 
 /** What each rule says to the request; the last part is the life, which only the one rule that matches is asked about. */

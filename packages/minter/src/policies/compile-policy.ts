@@ -12,6 +12,7 @@ import { compileRealms, type Realms } from "../access/realms.js";
 import type { CaPolicy } from "../certificate-authorities/ca-policy.js";
 import { type CaPolicyContext, compileCaPolicy } from "../certificate-authorities/compile-ca-policy.js";
 import { compileDelegationRules } from "../delegation/compile-delegation-rules.js";
+import { checkDelegationCases } from "../delegation/delegation-cases.js";
 import type { DelegationRule } from "../delegation/delegation-rules.js";
 import { checkOverlaps } from "../delegation/overlapping-rules.js";
 import { describeProblem, PolicyError, type PolicyProblem } from "./policy-problem.js";
@@ -70,9 +71,10 @@ async function readPolicy(
   );
   if (!reader.hasErrors) {
     reader.review("groups", GroupsConfigSchema, (config, findings) => checkGroupCases(config, groups, findings));
-    reader.review("delegation", DelegationPermissionsSchema, (_, findings) =>
-      checkOverlaps(delegation, groups, findings),
-    );
+    reader.review("delegation", DelegationPermissionsSchema, (config, findings) => {
+      checkOverlaps(delegation, groups, findings);
+      checkDelegationCases(config, delegation, groups, findings);
+    });
     reader.review("realms", RealmsConfigSchema, (config, findings) => checkRealmCases(config, realms, findings));
   }
   return { policy: { revision: revisionOf(reader.files), cas, groups, realms, delegation }, reader };

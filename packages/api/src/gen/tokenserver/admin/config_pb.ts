@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/config.proto.
  */
 export const file_tokenserver_admin_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIu0CChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkSTwoWaW50ZXJtZWRpYXRlX2F1dGhvcml0eRjqByADKAsyLi50b2tlbnNlcnZlci5hZG1pbi5JbnRlcm1lZGlhdGVBdXRob3JpdHlDb25maWciQQobSW50ZXJtZWRpYXRlQXV0aG9yaXR5Q29uZmlnEhEKCWNlcnRfcGF0aBgBIAEoCRIPCgdjcmxfdXJsGAIgASgJIlYKDERvbWFpbkNvbmZpZxIOCgZkb21haW4YASADKAkSHgoWbWFjaGluZV90b2tlbl9saWZldGltZRgFIAEoA0oECAIQA0oECAMQBEoECAQQBUoECAYQByL6CAoRQ2VydGlmaWNhdGVQb2xpY3kSPwoLaXNzdWVyX25hbWUYASABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtjYV92YWxpZGl0eRgCIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjoKBmNhX2tleRgDIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmxlYWZfaXNfY2EYBCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtwYXRoX2xlbmd0aBgFIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkQKEG5hbWVfY29uc3RyYWludHMYBiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJjcml0aWNhbF9leHRlbnNpb24YByABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI9CglrZXlfdXNhZ2UYCCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJleHRlbmRlZF9rZXlfdXNhZ2UYCSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJBCg1zZXJpYWxfbGVuZ3RoGAogASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPAoIbGVhZl9rZXkYCyABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghlbmNvZGluZxgMIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjsKB3ZlcnNpb24YDSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJIChRjZXJ0aWZpY2F0ZV9wb2xpY2llcxgOIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkkKFWV4dGVuc2lvbl9jcml0aWNhbGl0eRgPIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmNybF9pc3N1ZXIYECABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZSJACgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBlJFUE9SVBACEgsKB0VORk9SQ0UQAyJJChVEZWxlZ2F0aW9uUGVybWlzc2lvbnMSMAoFcnVsZXMYASADKAsyIS50b2tlbnNlcnZlci5hZG1pbi5EZWxlZ2F0aW9uUnVsZSKxAQoORGVsZWdhdGlvblJ1bGUSDAoEbmFtZRgBIAEoCRINCgVvd25lchgCIAMoCRIRCglyZXF1ZXN0b3IYAyADKAkSHgoWYWxsb3dlZF90b19pbXBlcnNvbmF0ZRgEIAMoCRIYChBhbGxvd2VkX2F1ZGllbmNlGAUgAygJEhYKDnRhcmdldF9zZXJ2aWNlGAYgAygJEh0KFW1heF92YWxpZGl0eV9kdXJhdGlvbhgHIAEoAyLDAQodU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcSSQoHbWFwcGluZxgBIAMoCzI4LnRva2Vuc2VydmVyLmFkbWluLlNlcnZpY2VBY2NvdW50c1Byb2plY3RNYXBwaW5nLk1hcHBpbmcSIgoadXNlX3Byb2plY3Rfc2NvcGVkX2FjY291bnQYAiADKAkaMwoHTWFwcGluZxIPCgdwcm9qZWN0GAEgAygJEhcKD3NlcnZpY2VfYWNjb3VudBgCIAMoCSJlCgxHcm91cHNDb25maWcSKAoGZ3JvdXBzGAEgAygLMhgudG9rZW5zZXJ2ZXIuYWRtaW4uR3JvdXASKwoFY2FzZXMYAiADKAsyHC50b2tlbnNlcnZlci5hZG1pbi5Hcm91cENhc2UiRQoFR3JvdXASDAoEbmFtZRgBIAEoCRIPCgdtZW1iZXJzGAIgAygJEg0KBWdsb2JzGAMgAygJEg4KBm5lc3RlZBgEIAMoCSJcCglHcm91cENhc2USEAoIaWRlbnRpdHkYASABKAkSDQoFZ3JvdXAYAiABKAkSLgoGZXhwZWN0GAMgASgOMh4udG9rZW5zZXJ2ZXIuYWRtaW4uRXhwZWN0YXRpb24iZQoMUmVhbG1zQ29uZmlnEigKBnJlYWxtcxgBIAMoCzIYLnRva2Vuc2VydmVyLmFkbWluLlJlYWxtEisKBWNhc2VzGAIgAygLMhwudG9rZW5zZXJ2ZXIuYWRtaW4uUmVhbG1DYXNlIkgKBVJlYWxtEgwKBG5hbWUYASABKAkSMQoIYmluZGluZ3MYAiADKAsyHy50b2tlbnNlcnZlci5hZG1pbi5SZWFsbUJpbmRpbmciNwoMUmVhbG1CaW5kaW5nEhMKC3Blcm1pc3Npb25zGAEgAygJEhIKCnByaW5jaXBhbHMYAiADKAkifgoJUmVhbG1DYXNlEhAKCGlkZW50aXR5GAEgASgJEhIKCnBlcm1pc3Npb24YAiABKAkSDQoFcmVhbG0YAyABKAkSLgoGZXhwZWN0GAQgASgOMh4udG9rZW5zZXJ2ZXIuYWRtaW4uRXhwZWN0YXRpb24SDAoEcnVsZRgFIAEoCSo/CgtFeHBlY3RhdGlvbhIbChdFWFBFQ1RBVElPTl9VTlNQRUNJRklFRBAAEgkKBUFMTE9XEAESCAoEREVOWRACYgZwcm90bzM");
+  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIu0CChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkSTwoWaW50ZXJtZWRpYXRlX2F1dGhvcml0eRjqByADKAsyLi50b2tlbnNlcnZlci5hZG1pbi5JbnRlcm1lZGlhdGVBdXRob3JpdHlDb25maWciQQobSW50ZXJtZWRpYXRlQXV0aG9yaXR5Q29uZmlnEhEKCWNlcnRfcGF0aBgBIAEoCRIPCgdjcmxfdXJsGAIgASgJIlYKDERvbWFpbkNvbmZpZxIOCgZkb21haW4YASADKAkSHgoWbWFjaGluZV90b2tlbl9saWZldGltZRgFIAEoA0oECAIQA0oECAMQBEoECAQQBUoECAYQByL6CAoRQ2VydGlmaWNhdGVQb2xpY3kSPwoLaXNzdWVyX25hbWUYASABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtjYV92YWxpZGl0eRgCIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjoKBmNhX2tleRgDIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmxlYWZfaXNfY2EYBCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtwYXRoX2xlbmd0aBgFIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkQKEG5hbWVfY29uc3RyYWludHMYBiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJjcml0aWNhbF9leHRlbnNpb24YByABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI9CglrZXlfdXNhZ2UYCCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJleHRlbmRlZF9rZXlfdXNhZ2UYCSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJBCg1zZXJpYWxfbGVuZ3RoGAogASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPAoIbGVhZl9rZXkYCyABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghlbmNvZGluZxgMIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjsKB3ZlcnNpb24YDSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJIChRjZXJ0aWZpY2F0ZV9wb2xpY2llcxgOIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkkKFWV4dGVuc2lvbl9jcml0aWNhbGl0eRgPIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmNybF9pc3N1ZXIYECABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZSJACgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBlJFUE9SVBACEgsKB0VORk9SQ0UQAyJ8ChVEZWxlZ2F0aW9uUGVybWlzc2lvbnMSMAoFcnVsZXMYASADKAsyIS50b2tlbnNlcnZlci5hZG1pbi5EZWxlZ2F0aW9uUnVsZRIxCgVjYXNlcxjoByADKAsyIS50b2tlbnNlcnZlci5hZG1pbi5EZWxlZ2F0aW9uQ2FzZSKxAQoORGVsZWdhdGlvblJ1bGUSDAoEbmFtZRgBIAEoCRINCgVvd25lchgCIAMoCRIRCglyZXF1ZXN0b3IYAyADKAkSHgoWYWxsb3dlZF90b19pbXBlcnNvbmF0ZRgEIAMoCRIYChBhbGxvd2VkX2F1ZGllbmNlGAUgAygJEhYKDnRhcmdldF9zZXJ2aWNlGAYgAygJEh0KFW1heF92YWxpZGl0eV9kdXJhdGlvbhgHIAEoAyK8AQoORGVsZWdhdGlvbkNhc2USEQoJcmVxdWVzdG9yGAEgASgJEhoKEmRlbGVnYXRlZF9pZGVudGl0eRgCIAEoCRIQCghhdWRpZW5jZRgDIAMoCRIQCghzZXJ2aWNlcxgEIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgFIAEoAxIuCgZleHBlY3QYBiABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbhIMCgRydWxlGAcgASgJIsMBCh1TZXJ2aWNlQWNjb3VudHNQcm9qZWN0TWFwcGluZxJJCgdtYXBwaW5nGAEgAygLMjgudG9rZW5zZXJ2ZXIuYWRtaW4uU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcuTWFwcGluZxIiChp1c2VfcHJvamVjdF9zY29wZWRfYWNjb3VudBgCIAMoCRozCgdNYXBwaW5nEg8KB3Byb2plY3QYASADKAkSFwoPc2VydmljZV9hY2NvdW50GAIgAygJImUKDEdyb3Vwc0NvbmZpZxIoCgZncm91cHMYASADKAsyGC50b2tlbnNlcnZlci5hZG1pbi5Hcm91cBIrCgVjYXNlcxgCIAMoCzIcLnRva2Vuc2VydmVyLmFkbWluLkdyb3VwQ2FzZSJFCgVHcm91cBIMCgRuYW1lGAEgASgJEg8KB21lbWJlcnMYAiADKAkSDQoFZ2xvYnMYAyADKAkSDgoGbmVzdGVkGAQgAygJIlwKCUdyb3VwQ2FzZRIQCghpZGVudGl0eRgBIAEoCRINCgVncm91cBgCIAEoCRIuCgZleHBlY3QYAyABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbiJlCgxSZWFsbXNDb25maWcSKAoGcmVhbG1zGAEgAygLMhgudG9rZW5zZXJ2ZXIuYWRtaW4uUmVhbG0SKwoFY2FzZXMYAiADKAsyHC50b2tlbnNlcnZlci5hZG1pbi5SZWFsbUNhc2UiSAoFUmVhbG0SDAoEbmFtZRgBIAEoCRIxCghiaW5kaW5ncxgCIAMoCzIfLnRva2Vuc2VydmVyLmFkbWluLlJlYWxtQmluZGluZyI3CgxSZWFsbUJpbmRpbmcSEwoLcGVybWlzc2lvbnMYASADKAkSEgoKcHJpbmNpcGFscxgCIAMoCSJ+CglSZWFsbUNhc2USEAoIaWRlbnRpdHkYASABKAkSEgoKcGVybWlzc2lvbhgCIAEoCRINCgVyZWFsbRgDIAEoCRIuCgZleHBlY3QYBCABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbhIMCgRydWxlGAUgASgJKj8KC0V4cGVjdGF0aW9uEhsKF0VYUEVDVEFUSU9OX1VOU1BFQ0lGSUVEEAASCQoFQUxMT1cQARIICgRERU5ZEAJiBnByb3RvMw");
 
 /**
  * TokenServerConfig is the file tokenserver.cfg: the CAs whose machines may have tokens.
@@ -357,6 +357,13 @@ export type DelegationPermissions = Message<"tokenserver.admin.DelegationPermiss
    * @generated from field: repeated tokenserver.admin.DelegationRule rules = 1;
    */
   rules: DelegationRule[];
+
+  /**
+   * Tests of this file: a policy that fails one is not imported. LUCI's token server has no such field.
+   *
+   * @generated from field: repeated tokenserver.admin.DelegationCase cases = 1000;
+   */
+  cases: DelegationCase[];
 };
 
 /**
@@ -430,6 +437,70 @@ export const DelegationRuleSchema: GenMessage<DelegationRule> = /*@__PURE__*/
   messageDesc(file_tokenserver_admin_config, 6);
 
 /**
+ * DelegationCase says whether somebody must get a delegation token. All but the last two fields are what a caller asks
+ * for, as in MintDelegationTokenRequest.
+ *
+ * @generated from message tokenserver.admin.DelegationCase
+ */
+export type DelegationCase = Message<"tokenserver.admin.DelegationCase"> & {
+  /**
+   * Who asks.
+   *
+   * @generated from field: string requestor = 1;
+   */
+  requestor: string;
+
+  /**
+   * Whom to act for: an identity or "REQUESTOR".
+   *
+   * @generated from field: string delegated_identity = 2;
+   */
+  delegatedIdentity: string;
+
+  /**
+   * Who may use the token: identities, "group:<name>", "REQUESTOR", "*".
+   *
+   * @generated from field: repeated string audience = 3;
+   */
+  audience: string[];
+
+  /**
+   * Where the token may be used: "service:<id>", "*".
+   *
+   * @generated from field: repeated string services = 4;
+   */
+  services: string[];
+
+  /**
+   * Life of the token in seconds. Absent: an hour.
+   *
+   * @generated from field: int64 validity_duration = 5;
+   */
+  validityDuration: bigint;
+
+  /**
+   * ALLOW: the rules must grant the request. DENY: they must not.
+   *
+   * @generated from field: tokenserver.admin.Expectation expect = 6;
+   */
+  expect: Expectation;
+
+  /**
+   * Name of the rule that must grant it. Absent: any.
+   *
+   * @generated from field: string rule = 7;
+   */
+  rule: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.DelegationCase.
+ * Use `create(DelegationCaseSchema)` to create a new message.
+ */
+export const DelegationCaseSchema: GenMessage<DelegationCase> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 7);
+
+/**
  * ServiceAccountsProjectMapping is the file project_owned_accounts.cfg: which projects may use which service accounts.
  *
  * @generated from message tokenserver.admin.ServiceAccountsProjectMapping
@@ -455,7 +526,7 @@ export type ServiceAccountsProjectMapping = Message<"tokenserver.admin.ServiceAc
  * Use `create(ServiceAccountsProjectMappingSchema)` to create a new message.
  */
 export const ServiceAccountsProjectMappingSchema: GenMessage<ServiceAccountsProjectMapping> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 7);
+  messageDesc(file_tokenserver_admin_config, 8);
 
 /**
  * Mapping lets each of its projects use each of its accounts.
@@ -483,7 +554,7 @@ export type ServiceAccountsProjectMapping_Mapping = Message<"tokenserver.admin.S
  * Use `create(ServiceAccountsProjectMapping_MappingSchema)` to create a new message.
  */
 export const ServiceAccountsProjectMapping_MappingSchema: GenMessage<ServiceAccountsProjectMapping_Mapping> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 7, 0);
+  messageDesc(file_tokenserver_admin_config, 8, 0);
 
 /**
  * GroupsConfig is the file groups.cfg: who belongs to which group.
@@ -512,7 +583,7 @@ export type GroupsConfig = Message<"tokenserver.admin.GroupsConfig"> & {
  * Use `create(GroupsConfigSchema)` to create a new message.
  */
 export const GroupsConfigSchema: GenMessage<GroupsConfig> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 8);
+  messageDesc(file_tokenserver_admin_config, 9);
 
 /**
  * Group is a set of identities.
@@ -554,7 +625,7 @@ export type Group = Message<"tokenserver.admin.Group"> & {
  * Use `create(GroupSchema)` to create a new message.
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 9);
+  messageDesc(file_tokenserver_admin_config, 10);
 
 /**
  * GroupCase says whether somebody must belong to a group.
@@ -589,7 +660,7 @@ export type GroupCase = Message<"tokenserver.admin.GroupCase"> & {
  * Use `create(GroupCaseSchema)` to create a new message.
  */
 export const GroupCaseSchema: GenMessage<GroupCase> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 10);
+  messageDesc(file_tokenserver_admin_config, 11);
 
 /**
  * RealmsConfig is the file realms.cfg: who may do what in which realm of which project.
@@ -617,7 +688,7 @@ export type RealmsConfig = Message<"tokenserver.admin.RealmsConfig"> & {
  * Use `create(RealmsConfigSchema)` to create a new message.
  */
 export const RealmsConfigSchema: GenMessage<RealmsConfig> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 11);
+  messageDesc(file_tokenserver_admin_config, 12);
 
 /**
  * Realm is a named part of a project. What is bound in "<project>:@root" holds in all realms of the project, also in
@@ -646,7 +717,7 @@ export type Realm = Message<"tokenserver.admin.Realm"> & {
  * Use `create(RealmSchema)` to create a new message.
  */
 export const RealmSchema: GenMessage<Realm> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 12);
+  messageDesc(file_tokenserver_admin_config, 13);
 
 /**
  * RealmBinding gives each of its principals each of its permissions.
@@ -674,7 +745,7 @@ export type RealmBinding = Message<"tokenserver.admin.RealmBinding"> & {
  * Use `create(RealmBindingSchema)` to create a new message.
  */
 export const RealmBindingSchema: GenMessage<RealmBinding> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 13);
+  messageDesc(file_tokenserver_admin_config, 14);
 
 /**
  * RealmCase says whether somebody must have a permission.
@@ -723,7 +794,7 @@ export type RealmCase = Message<"tokenserver.admin.RealmCase"> & {
  * Use `create(RealmCaseSchema)` to create a new message.
  */
 export const RealmCaseSchema: GenMessage<RealmCase> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 14);
+  messageDesc(file_tokenserver_admin_config, 15);
 
 /**
  * Expectation is what a case in a policy file says must come out.
