@@ -1,4 +1,3 @@
-import type { Certificate } from "./certificate.js";
 import { type DistinguishedName, isEmptyName, isWithin } from "./distinguished-name.js";
 import type { GeneralName } from "./general-name.js";
 
@@ -10,8 +9,14 @@ const EMAIL_ADDRESS = "1.2.840.113549.1.9.1";
 /** A host name or part of one: labels of letters, digits, '-' and '_'. */
 const HOST = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 
+/** What of a certificate gives its subject names. */
+interface Named {
+  readonly subject: DistinguishedName;
+  readonly alternativeNames?: readonly GeneralName[] | undefined;
+}
+
 /** The names that constraints look at: the subject, the alternative names, or else e-mail addresses in the subject. */
-export function namesOf({ subject, alternativeNames = [] }: Certificate): SubjectName[] {
+export function namesOf({ subject, alternativeNames = [] }: Named): SubjectName[] {
   const names = [...alternativeNames];
   if (!isEmptyName(subject)) names.push({ form: "directory", name: subject });
   if (!alternativeNames.some(({ form }) => form === "email")) names.push(...emailsIn(subject));
@@ -19,7 +24,7 @@ export function namesOf({ subject, alternativeNames = [] }: Certificate): Subjec
 }
 
 /** Common names that are host names. Of a machine's certificate they count: they are what its tokens are made of. */
-export function hostNamesOf({ subject: { commonNames } }: Certificate): SubjectName[] {
+export function hostNamesOf({ subject: { commonNames } }: Named): SubjectName[] {
   const hosts = commonNames.filter((commonName) => commonName.includes(".") && HOST.test(commonName.toLowerCase()));
   return hosts.map((value) => ({ form: "dns", value }));
 }
