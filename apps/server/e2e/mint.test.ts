@@ -244,6 +244,17 @@ describe.skipIf(!hasOpenssl)("a fleet with certificates of the openssl command",
     expect((await runTokens(["check-token", "--trust", server.url, machineToken])).code).toBe(0);
   });
 
+  it.each(["prpc", "connect", "grpc"])("serves the agent over %s", async (protocol) => {
+    const tokenFile = join(folder, `token-${protocol}.json`);
+    const files = ["-pkey-pem", machine.keyFile, "-cert-pem", machine.certificateFile, "-token-file", tokenFile];
+    const agent = repositoryPath("apps/tokend/bin/tokend.js");
+    const flags = ["-backend", new URL(server.url).host, "-protocol", protocol];
+    const { code, stderr } = await run(process.execPath, [agent, ...flags, ...files]);
+    expect(code, stderr).toBe(0);
+    const written = JSON.parse(readFileSync(tokenFile, "utf8")) as { luci_machine_token: string };
+    expect((await runTokens(["check-token", "--trust", server.url, written.luci_machine_token])).code).toBe(0);
+  });
+
   it("takes no compressed requests", async () => {
     const response = await fetch(`${server.url}/tokenserver.minter.TokenMinter/MintMachineToken`, {
       method: "POST",

@@ -128,3 +128,7 @@ it("speaks Connect too", async () => {
   const { code, stderr } = await runAgent(machine.flags("-protocol", "connect"));
   expect([code, stderr]).toEqual([1, expect.stringContaining("content type application/prpc")]);
 });
+
+it("is one file of at most 64 kB", () => {
+  expect(statSync(bundle).size).toBeLessThanOrEqual(64_000);
+});

@@ -56,7 +56,7 @@ describe("parseOneShotFlags", () => {
   });
 
   it.each<[string[], RegExp]>([
-    [["-protocol=grpc"], /-protocol must be prpc or connect/],
+    [["-protocol=soap"], /-protocol must be prpc, connect or grpc/],
     [["-group=no-such-group-here"], /-group: .*no group/],
     [["-pkey-pem=-----BEGIN PRIVATE KEY-----"], /names where the key is/],
     [["-backend="], /-backend is required/],

@@ -1,3 +1,4 @@
+import type { UnaryProtocol } from "@tokens/client/machine-token";
 import { groupNumber } from "./group.js";
 import {
   type FlagDefinition,
@@ -19,7 +20,7 @@ export interface Flags {
   readonly certificateFile: string;
   /** `host[:port]` of the token server. */
   readonly backend: string;
-  readonly protocol: "prpc" | "connect";
+  readonly protocol: UnaryProtocol;
   /** Empty: the CAs that Node knows. */
   readonly caFile: string;
   /** Empty: requests carry no nonce. */
@@ -58,15 +59,11 @@ export const MINT_FLAGS: FlagDefinitions = {
   "pkey-passphrase": flag(
     "string",
     "",
-    "passphrase of the private key, or PIN of its token: a file, - (stdin), fd:N, or env:NAME",
+    "passphrase of the key, or PIN of its token: a file, - (stdin), fd:N or env:NAME",
   ),
-  protocol: flag("string", "prpc", "how to speak to the server: prpc or connect"),
-  "ca-file": flag("string", "", "file with the only CAs that the server's certificate may come from, PEM"),
-  "server-name": flag(
-    "string",
-    "",
-    "send a nonce and this name of the server, so that a request is good for one call to it",
-  ),
+  protocol: flag("string", "prpc", "protocol: prpc, connect or grpc"),
+  "ca-file": flag("string", "", "PEM file with the only CAs to trust for the server"),
+  "server-name": flag("string", "", "send a nonce and this server name: a request is then good for one call"),
   timeout: flag("duration", "60s", "how long the run may take"),
 };
 
@@ -75,19 +72,15 @@ export const KEEP_FLAGS: FlagDefinitions = {
   ...MINT_FLAGS,
   "token-file-copy": flag("list", "", "where to keep a copy of the token; repeatable"),
   "status-file": flag("string", "", "where to report how the run went"),
-  mode: flag("mode", "0600", "permissions of the files that are written"),
-  group: flag("string", "", "group of the files that are written: name or number"),
-  follow: flag("bool", "false", "follow symbolic links to and in the paths that are written"),
-  "strict-permissions": flag(
-    "bool",
-    "false",
-    "fail where others could read the key or replace the token, instead of warning",
-  ),
+  mode: flag("mode", "0600", "permissions of written files"),
+  group: flag("string", "", "group of written files: name or number"),
+  follow: flag("bool", "false", "follow symbolic links to and in written paths"),
+  "strict-permissions": flag("bool", "false", "fail, not warn, where others could read the key or replace the token"),
 };
 
 /** LUCI's flags for its monitoring. */
 export const MONITORING_FLAGS: FlagDefinitions = {
-  "ts-mon-endpoint": flag("string", "", "file://PATH: where to write metrics after the run; none: nowhere"),
+  "ts-mon-endpoint": flag("string", "", "file://PATH for metrics after the run; none: nowhere"),
   "ts-mon-config-file": ignored("string", "/etc/chrome-infra/ts-mon.json"),
   "ts-mon-credentials": ignored("string"),
   "ts-mon-act-as": ignored("string"),
@@ -133,7 +126,9 @@ export function toFlags(values: FlagValues): ParsedFlags<Flags> {
     return wrong(`-group: ${(error as Error).message}`);
   }
   const protocol = values.text("protocol");
-  if (protocol !== "prpc" && protocol !== "connect") return wrong("-protocol must be prpc or connect");
+  if (protocol !== "prpc" && protocol !== "connect" && protocol !== "grpc") {
+    return wrong("-protocol must be prpc, connect or grpc");
+  }
   // Every user of a machine can read the command lines on it.
   if (values.text("pkey-pem").includes("PRIVATE KEY"))
     return wrong("-pkey-pem names where the key is; it is not the key");

@@ -59,7 +59,8 @@ async function readBody(response: IncomingMessage): Promise<Buffer> {
   throw new MintError("BAD_RESPONSE", "the response is too big", { grpcCode: GRPC.unavailable });
 }
 
-function networkError(error: Error): MintError {
+/** What a call came to that got no whole answer. */
+export function networkError(error: Error): MintError {
   const timedOut = "code" in error && error.code === "ETIMEDOUT";
   const grpcCode = timedOut ? GRPC.deadlineExceeded : GRPC.internal;
   return new MintError("UNAVAILABLE", `the token server cannot be reached: ${error.message}`, {

@@ -26,12 +26,28 @@ export async function beginRequest({ url, options, connection }: OutgoingCall): 
   const { request } = await protocolOf(url);
   if (!proxy) return request(url, { ...options, ...(ca !== undefined && { ca }) });
   if (url.protocol === "http:") return askProxy(proxy, url, options);
-  const socket = await openTunnel(proxy, url, options.signal);
+  const socket = await openSocket(url, connection, options.signal, []);
+  // With an agent Node would open a connection of its own, around the proxy.
+  return request(url, { ...options, ...(socket && { createConnection: () => socket }) });
+}
+
+/**
+ * A connection to the server through the proxy, with TLS for https, that asks for one of these protocols; undefined where
+ * there is no proxy to go through. Rejects when the proxy opens no tunnel.
+ */
+export async function openSocket(
+  url: URL,
+  { ca, proxy }: Connection,
+  signal: AbortSignal | undefined,
+  protocols: string[],
+): Promise<Socket | undefined> {
+  if (!proxy) return undefined;
+  const socket = await openTunnel(proxy, url, signal);
+  if (url.protocol === "http:") return socket;
   const { connect } = await import("node:tls");
   const servername = url.hostname.startsWith("[") || /^[\d.]+$/.test(url.hostname) ? "" : url.hostname;
-  const createConnection = () => connect({ socket, servername, host: url.hostname, ...(ca !== undefined && { ca }) });
-  // With an agent Node would open a connection of its own, around the proxy.
-  return request(url, { ...options, createConnection });
+  const alpn = protocols.length === 0 ? {} : { ALPNProtocols: protocols };
+  return connect({ socket, servername, host: url.hostname, ...alpn, ...(ca !== undefined && { ca }) });
 }
 
 /** Loaded only now: a program that has a good token needs neither. */
@@ -47,7 +63,7 @@ async function askProxy(proxy: URL, url: URL, options: OutgoingCall["options"]):
 
 async function openTunnel(proxy: URL, url: URL, signal: AbortSignal | undefined): Promise<Socket> {
   const { request } = await protocolOf(proxy);
-  const target = `${url.hostname}:${url.port || "443"}`;
+  const target = `${url.hostname}:${url.port || (url.protocol === "http:" ? "80" : "443")}`;
   const headers = { host: target, ...credentials(proxy) };
   return new Promise((resolve, reject) => {
     const asking = request(proxy, {
@@ -61,9 +77,12 @@ async function openTunnel(proxy: URL, url: URL, signal: AbortSignal | undefined)
       socket.destroy();
       reject(new Error(`the proxy ${proxy.host} opened no tunnel: HTTP status ${statusCode}`));
     };
-    asking.on("connect", (response, socket: Socket) =>
-      response.statusCode === 200 ? resolve(socket) : refuse(response, socket),
-    );
+    asking.on("connect", (response, socket: Socket, early: Buffer) => {
+      if (response.statusCode !== 200) return refuse(response, socket);
+      // An HTTP/2 server speaks first, and what it says may come with the proxy's answer.
+      if (early.length > 0) socket.unshift(early);
+      resolve(socket);
+    });
     asking.on("response", (response) => refuse(response, response));
     asking.on("error", (error) => reject(new Error(`the proxy ${proxy.host} cannot be reached: ${error.message}`)));
     asking.end();

@@ -28,8 +28,8 @@ export function prpcHeaders(timeoutMs: number | undefined): Record<string, strin
   };
 }
 
-/** In the smallest unit in which it has at most eight digits, rounded up. */
-function encodeTimeout(timeoutMs: number): string {
+/** A timeout as gRPC and pRPC write it: in the smallest unit in which it has at most eight digits, rounded up. */
+export function encodeTimeout(timeoutMs: number): string {
   const nanoseconds = Math.max(1, timeoutMs * 1e6);
   for (const [name, unit] of TIMEOUT_UNITS) {
     const value = Math.ceil(nanoseconds / unit);
