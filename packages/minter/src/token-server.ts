@@ -218,7 +218,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
       exportAudit,
       importPolicies: importPoliciesRpc(policies),
       explain: explainRpc(storage.audit),
-      ...keysRpcs(parts.keyRing),
+      ...keysRpcs(parts.keyRing, { ...parts, recorder }),
     });
   };
 }

@@ -1,4 +1,4 @@
-import { Code, type Interceptor } from "@connectrpc/connect";
+import { Code, type ContextValues, type Interceptor } from "@connectrpc/connect";
 import { ADMINISTRATORS, type Groups } from "../access/groups.js";
 import type { Recorder } from "../audit/recorder.js";
 import { explain, refuseCall } from "../errors.js";
@@ -18,6 +18,11 @@ export interface AdminPolicy {
   readonly revision: string;
 }
 
+/** What an operator is called in records: by identity, or `local` on the admin listener. */
+export function operatorOf(values: ContextValues): string {
+  return values.get(listenerKey) === "admin" ? LOCAL : values.get(callerKey).identity;
+}
+
 /**
  * Lets administrators alone call the operators' services: members of the group `administrators`, and whoever reaches the
  * admin listener, who is called `local`. Each such call is recorded before it is served.
@@ -27,7 +32,7 @@ export function requireAdmin(policy: () => AdminPolicy, recorder: Recorder, serv
     if (!request.service.typeName.startsWith(ADMIN_PACKAGE)) return next(request);
     const { contextValues, header, method } = request;
     const isLocal = contextValues.get(listenerKey) === "admin";
-    const caller = isLocal ? LOCAL : contextValues.get(callerKey).identity;
+    const caller = operatorOf(contextValues);
     if (!isLocal && !policy().groups.has(ADMINISTRATORS, caller)) {
       const refusal = refuseCall(Code.PermissionDenied, "not an admin", `${caller} is not in group ${ADMINISTRATORS}`);
       const considered = [{ rule: `group ${ADMINISTRATORS}`, failed: "caller" }];
