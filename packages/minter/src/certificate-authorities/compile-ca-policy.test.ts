@@ -29,8 +29,10 @@ const read = async (text: string) => {
   const { policy, warnings } = await compilePolicy(policyOfFiles({ ...files, "tokenserver.cfg": text }));
   return { policy: policy.cas, warnings: warnings.map(describeProblem) };
 };
+/** What each CA has in its last place: a domain with tokens, or it would be called unused. */
+const USED = 'known_domains { domain: "used.example.com" machine_token_lifetime: 60 }';
 const entry = (lines: string, file = "ca.pem") =>
-  `certificate_authority { cn: "${CA_NAME}" cert_path: "${file}" ${lines} }`;
+  `certificate_authority { cn: "${CA_NAME}" cert_path: "${file}" ${lines} ${USED} }`;
 
 describe("compileCaPolicy", () => {
   it("reads CAs, domains and lifetimes", async () => {
@@ -45,6 +47,7 @@ describe("compileCaPolicy", () => {
         { domain: "a.b", lifetimeSeconds: 60 },
         { domain: "c.d", lifetimeSeconds: 60 },
         { domain: "e.f", lifetimeSeconds: undefined },
+        { domain: "used.example.com", lifetimeSeconds: 60 },
       ],
     });
     expect(warnings).toEqual([]);
@@ -110,7 +113,7 @@ describe("compileCaPolicy", () => {
     ["an empty domain", 'domain: "" machine_token_lifetime: 60', /not a lower-case domain/],
   ])("warns of %s, keeps its place and mints nothing by it", async (_, domain, warning) => {
     const { policy, warnings } = await read(entry(`known_domains { ${domain} }`));
-    expect(policy.get(CA_NAME)?.domains).toMatchObject([{ lifetimeSeconds: undefined }]);
+    expect(policy.get(CA_NAME)?.domains).toMatchObject([{ lifetimeSeconds: undefined }, { lifetimeSeconds: 60 }]);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(warning);
   });

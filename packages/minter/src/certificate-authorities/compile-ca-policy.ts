@@ -2,6 +2,7 @@ import type { CertificateAuthorityConfig, DomainConfig, TokenServerConfig } from
 import { isCanonicalDomain } from "../domain-name.js";
 import type { PolicyFindings, PolicyPath } from "../policies/policy-findings.js";
 import { type CaPolicy, type DomainRule, MAX_LIFETIME_SECONDS, type TrustedCa } from "./ca-policy.js";
+import { checkReach } from "./unreachable-domains.js";
 import { certificatePolicyOf } from "./certificate-policy.js";
 import { CaFiles } from "./compile-ca-files.js";
 import { type CrlHosts, whyNoCrlUrl } from "./crl-address.js";
@@ -45,6 +46,7 @@ export async function compileCa(
   const domains = entry.knownDomains.flatMap((domain, at) =>
     readDomain(domain, [...path, "known_domains", at], findings),
   );
+  checkReach(entry, domains, path, findings);
   const [certificate] = anchors;
   if (!certificate) return undefined;
   const lists = [{ listId: entry.cn, url: entry.crlUrl, issuers: anchors }, ...issuers];

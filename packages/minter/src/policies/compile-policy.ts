@@ -15,6 +15,7 @@ import { compileDelegationRules } from "../delegation/compile-delegation-rules.j
 import { checkDelegationCases } from "../delegation/delegation-cases.js";
 import type { DelegationRule } from "../delegation/delegation-rules.js";
 import { checkOverlaps } from "../delegation/overlapping-rules.js";
+import { checkUnmatchable } from "../delegation/unmatchable-rules.js";
 import { describeProblem, PolicyError, type PolicyProblem } from "./policy-problem.js";
 import { PolicyReader, type PolicySource } from "./policy-reader.js";
 
@@ -73,6 +74,7 @@ async function readPolicy(
     reader.review("groups", GroupsConfigSchema, (config, findings) => checkGroupCases(config, groups, findings));
     reader.review("delegation", DelegationPermissionsSchema, (config, findings) => {
       checkOverlaps(delegation, groups, findings);
+      checkUnmatchable(config, groups, findings);
       checkDelegationCases(config, delegation, groups, findings);
     });
     reader.review("realms", RealmsConfigSchema, (config, findings) => checkRealmCases(config, realms, findings));
