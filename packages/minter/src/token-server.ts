@@ -103,36 +103,9 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   if (!isIdentity(`user:${serviceAccount}`)) {
     throw new TypeError(`the service account ${JSON.stringify(serviceAccount)} is not an e-mail address`);
   }
-  const keys = await SigningKeys.open({
-    ...(parts.keys ?? DEFAULT_KEY_SETTINGS),
-    store: storage.keys,
-    owner: serviceAccount,
-    log,
-    metrics,
-    clock,
-  });
-  const audit = startAudit({
-    ...(parts.audit ?? defaultAudit),
-    store: storage.audit,
-    signer: () => keys.signer("audit"),
-    log,
-    metrics,
-    clock,
-  });
-  const policies = await openPolicies(parts, clock);
+  const work = await startWork({ ...parts, metrics, clock });
+  const { keys, audit, policies, authorities } = work;
   const policy = () => policies.current();
-  const authorities = await startAuthorities({
-    ...parts,
-    store: storage.crls,
-    policy: () => policy().cas,
-    crl: parts.crl ?? {},
-    metrics,
-    clock,
-  });
-  const following = followPolicies(policies, log);
-  const holder = randomBytes(8).toString("hex");
-  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies), ...authorities.jobs];
-  const jobs = startJobs(allJobs, { leases: storage.leases, holder, log, metrics });
   const signer = () => parts.signer ?? keys.signer("tokens");
   const published: PublishedKeys = (purpose) =>
     parts.signer && purpose === "tokens" ? [parts.signer] : keys.published(purpose);
@@ -152,14 +125,45 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     documents,
     ping: () => storage.ping(),
     importPolicy: () => policies.import(),
-    close: async () => {
-      following.stop();
-      await authorities.stop();
-      await jobs.stop();
-      await audit.stop();
-      await keys.close();
-    },
+    close: () => work.stop(),
   };
+}
+
+/** What goes on beside the calls as long as a server runs. */
+interface Work {
+  readonly keys: SigningKeys;
+  readonly audit: Audit;
+  readonly policies: PoliciesInForce;
+  readonly authorities: Authorities;
+  stop(): Promise<void>;
+}
+
+async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "clock">): Promise<Work> {
+  const { storage, log, serviceAccount: owner, metrics, clock } = parts;
+  const tools = { log, metrics, clock };
+  const keys = await SigningKeys.open({
+    ...(parts.keys ?? DEFAULT_KEY_SETTINGS),
+    store: storage.keys,
+    owner,
+    ...tools,
+  });
+  const signer = () => keys.signer("audit");
+  const audit = startAudit({ ...(parts.audit ?? defaultAudit), store: storage.audit, signer, ...tools });
+  const policies = await openPolicies(parts, clock);
+  const cas = () => policies.current().cas;
+  const authorities = await startAuthorities({ ...parts, store: storage.crls, policy: cas, crl: parts.crl ?? {} });
+  const following = followPolicies(policies, log);
+  const holder = randomBytes(8).toString("hex");
+  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies), ...authorities.jobs];
+  const jobs = startJobs(allJobs, { leases: storage.leases, holder, log, metrics });
+  const stop = async () => {
+    following.stop();
+    await authorities.stop();
+    await jobs.stop();
+    await audit.stop();
+    await keys.close();
+  };
+  return { keys, audit, policies, authorities, stop };
 }
 
 /** The policies of a server. The ids of its CAs are kept for ever: a new CA never gets the id of an old one. */
