@@ -90,6 +90,7 @@ describe("tokens audit export", () => {
           reason: "BAD_TOKEN_ARGUMENTS",
           detail: 'the domain "elsewhere.example.org" is not listed in the config',
           ca_common_name: "Load CA",
+          policy_revision: expect.stringMatching(/^[0-9a-f]{40}$/),
           peer_ip: "127.0.0.1",
           audit: { kind: "refusal" },
         },

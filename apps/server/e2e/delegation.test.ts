@@ -132,6 +132,29 @@ describe("a user who delegates to a service", () => {
     expect((await runTokens(["explain", "nonsense", "--server", server.admin])).stderr).toContain("16 hex digits");
   });
 
+  it("learns an id also where it may not speak for a project, or is no administrator", async () => {
+    const bearer = await provider.login("alice@example.com");
+    const call = async (path: string, headers: Record<string, string>) => {
+      const all = { "content-type": "application/json", authorization: `Bearer ${bearer}`, ...headers };
+      const response = await fetch(`${server.url}/${path}`, { method: "POST", headers: all, body: "{}" });
+      return response.headers.get("x-tokens-reference") ?? "";
+    };
+    const explain = (id: string) => runTokens(["explain", id, "--server", server.admin]);
+    const ids: [string, string][] = [
+      [
+        await call("tokenserver.minter.TokenMinter/MintDelegationToken", { "x-luci-project": "lab" }),
+        "  group auth-luci-services: fails at peer",
+      ],
+      [await call("tokenserver.admin.Admin/ImportCAConfigs", {}), "  group administrators: fails at caller"],
+    ];
+    for (const [id, rule] of ids) {
+      await expect.poll(async () => (await explain(id)).code, { timeout: 20_000 }).toBe(0);
+      const lines = (await explain(id)).stdout.split("\n");
+      expect(lines[0]).toMatch(/ by user:alice@example\.com: PermissionDenied$/);
+      expect(lines.slice(2)).toEqual([expect.stringMatching(/^policy [0-9a-f]{40}$/), rule, ""]);
+    }
+  });
+
   it("is in the audit log, and its token is not", async () => {
     const { stdout } = await mint("alice@example.com", ...asAllowed, "--intent", "a test", "--json");
     const { token } = JSON.parse(stdout) as { token: string };

@@ -29,6 +29,8 @@ export class Refusal extends Error {
   readonly code: Code;
   /** The rules that were asked, where rules decided. */
   explanation?: Explanation;
+  /** Who the peer had proved to be, where the call was refused before it had a caller. */
+  peer?: string;
   /** The answer within a MintMachineTokenResponse, which then travels as a success. */
   readonly errorCode: ErrorCode | undefined;
 
@@ -49,6 +51,12 @@ export function refuseCall(code: Code, message: string, detail: string = message
 export function explain(refusal: Refusal, explanation: Explanation): Refusal {
   refusal.explanation = explanation;
   return refusal;
+}
+
+/** Says of a refusal that no rule decided, which policy was in force. Returns the error, whatever it is. */
+export function noteRevision(error: unknown, policyRevision: string): unknown {
+  if (error instanceof Refusal) error.explanation ??= { policyRevision, considered: [] };
+  return error;
 }
 
 /** A refusal that MintMachineToken reports in its response. */

@@ -234,7 +234,7 @@ function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOpt
     kinds: credentialKinds(parts, clientCertificateChecks(parts)),
     trust,
     service: `service:${parts.appId}`,
-    groups: () => policy().groups,
+    policy,
     clock,
   });
   return {

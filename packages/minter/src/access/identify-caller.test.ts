@@ -74,7 +74,7 @@ function identify(
     kinds: [{ identify: async () => peer }],
     trust: source,
     service: "service:tokens",
-    groups: () => groups,
+    policy: () => ({ groups, revision: "r1" }),
     clock: () => atMs,
   });
   return identifyCaller({ headers: new Headers(headers), clientCertificate: undefined, nowMs: atMs });
@@ -163,6 +163,35 @@ describe("X-Luci-Project", () => {
 
   it.each(["Lab", "a b", "a:b", "a, b", "@internal"])("is refused with %j, which is no project", async (project) => {
     await expect(identify(luciService, act(project))).rejects.toMatchObject({ code: Code.Unauthenticated });
+  });
+});
+
+describe("a refusal", () => {
+  const speakers = { policyRevision: "r1", considered: [{ rule: "group auth-luci-services", failed: "peer" }] };
+  const noRules = { policyRevision: "r1", considered: [] };
+  const byToken = () => ({ "x-luci-machine-token": machineToken });
+
+  it("says who the peer had proved to be, and which rule was asked about it", async () => {
+    const project = { "x-luci-project": "lab" };
+    await expect(identify(alice, project)).rejects.toMatchObject({ peer: alice, explanation: speakers });
+    const machine = identify(undefined, { ...byToken(), ...project });
+    await expect(machine).rejects.toMatchObject({ peer: bot, explanation: speakers });
+    const wrong = identify(luciService, { "x-luci-project": "a b" });
+    await expect(wrong).rejects.toMatchObject({ peer: luciService, explanation: noRules });
+  });
+
+  it("is one of a known peer, too, whose further token is bad", async () => {
+    const bad = { "x-delegation-token-v1": "garbage" };
+    await expect(identify(alice, bad)).rejects.toMatchObject({ peer: alice, explanation: noRules });
+    await expect(identify(undefined, { ...byToken(), ...bad })).rejects.toMatchObject({ peer: bot });
+    await expect(identify(alice, byToken())).rejects.toMatchObject({ peer: alice });
+  });
+
+  it("is one of a stranger if nothing good was proved", async () => {
+    const strangers = [{ "x-luci-project": "lab" }, { "x-luci-machine-token": "garbage" }];
+    for (const headers of strangers) {
+      await expect(identify(undefined, headers)).rejects.toMatchObject({ name: "Refusal", peer: undefined });
+    }
   });
 });
 

@@ -33,6 +33,7 @@ async function serverFor(caller: string, peer = caller, failure?: Error) {
   const signer = localSigner(createPrivateKey(text("pki/keys/signing.key.pem")), text("pki/signing.cert.pem"), keyId);
   const trust = trustFromDocument(text("machine-token/certificates.json"));
   const entries: AuditEntry[] = [];
+  const notes: AuditEntry[] = [];
   const record = async (entry: AuditEntry) => {
     if (failure) throw failure;
     entries.push(entry);
@@ -62,9 +63,23 @@ async function serverFor(caller: string, peer = caller, failure?: Error) {
         inspectDelegationTokenRpc({ trust: fixedTrust(trust), serviceAccount, clock }),
       );
     },
-    { router: { interceptors: [answerErrors(reports()), arrive] } },
+    {
+      router: {
+        interceptors: [
+          answerErrors(reports({ recorder: { ...noRecorder, note: (entry) => void notes.push(entry) } })),
+          arrive,
+        ],
+      },
+    },
   );
-  return { minter: createClient(TokenMinter, transport), admin: createClient(Admin, transport), entries, trust };
+  return {
+    minter: createClient(TokenMinter, transport),
+    admin: createClient(Admin, transport),
+    entries,
+    notes,
+    trust,
+    revision: policy.revision,
+  };
 }
 
 type Request = MessageInitShape<typeof MintDelegationTokenRequestSchema>;
@@ -142,8 +157,10 @@ describeWithVectors("MintDelegationToken", () => {
       [alice, undefined, { ...self, validityDuration: 3601n }, "PermissionDenied", /exceeds the maximum/],
     ];
     for (const [caller, peer, request, code, message] of steps) {
-      const refusal = await refusalOf((await serverFor(caller, peer)).minter.mintDelegationToken(request));
+      const { minter, notes, revision } = await serverFor(caller, peer);
+      const refusal = await refusalOf(minter.mintDelegationToken(request));
       expect(refusal).toEqual([code, expect.stringMatching(message)]);
+      expect(notes).toMatchObject([{ columns: { caller, reason: code, policy_revision: revision } }]);
     }
   });
 

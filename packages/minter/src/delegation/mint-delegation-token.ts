@@ -18,7 +18,7 @@ import { ANONYMOUS } from "../access/canonical-identity.js";
 import type { Groups } from "../access/groups.js";
 import { entriesOf } from "../access/identity-set.js";
 import type { Recorder } from "../audit/recorder.js";
-import { explain, type Explanation, refuseCall } from "../errors.js";
+import { explain, type Explanation, noteRevision, refuseCall } from "../errors.js";
 import type { Signer } from "../keys/signer.js";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
@@ -56,22 +56,33 @@ export function delegationTokenRpc(
 ): (request: MintDelegationTokenRequest, context: HandlerContext) => Promise<MintDelegationTokenResponse> {
   return async (request, context) => {
     const policy = minter.policy();
-    const requestor = requireRequestor(context, policy);
-    // From here on: the caller is itself, and may ask for something.
-    const checked = checkDelegationRequest(request, requestor);
-    const rule = requireOneRule(checked, policy);
-    // From here on: the rule allows it.
-    const subtoken = makeSubtoken(checked, minter.clock());
-    const signer = minter.signer();
-    const token = await signSubtoken(subtoken, signer, minter.serviceAccount);
-    const facts = callFacts({ values: context.values, headers: context.requestHeader }, minter.serviceVersion);
-    const columns = delegationTokenColumns({ token, subtoken, checked, rule, revision: policy.revision }, facts);
-    await minter.recorder.record({ kind: "delegation", columns });
-    // From here on: the token is on record, and may leave.
-    minter.log.info({ ...columns, keyId: signer.keyId }, "delegation token minted");
-    minter.metrics.count("tokens_minted_total", { kind: "delegation" });
-    return answer(token, subtoken, minter.serviceVersion);
+    return mintDelegationToken(request, context, policy, minter).catch((error: unknown) => {
+      throw noteRevision(error, policy.revision);
+    });
   };
+}
+
+async function mintDelegationToken(
+  request: MintDelegationTokenRequest,
+  context: HandlerContext,
+  policy: DelegationPolicy,
+  minter: DelegationMinter,
+): Promise<MintDelegationTokenResponse> {
+  const requestor = requireRequestor(context, policy);
+  // From here on: the caller is itself, and may ask for something.
+  const checked = checkDelegationRequest(request, requestor);
+  const rule = requireOneRule(checked, policy);
+  // From here on: the rule allows it.
+  const subtoken = makeSubtoken(checked, minter.clock());
+  const signer = minter.signer();
+  const token = await signSubtoken(subtoken, signer, minter.serviceAccount);
+  const facts = callFacts({ values: context.values, headers: context.requestHeader }, minter.serviceVersion);
+  const columns = delegationTokenColumns({ token, subtoken, checked, rule, revision: policy.revision }, facts);
+  await minter.recorder.record({ kind: "delegation", columns });
+  // From here on: the token is on record, and may leave.
+  minter.log.info({ ...columns, keyId: signer.keyId }, "delegation token minted");
+  minter.metrics.count("tokens_minted_total", { kind: "delegation" });
+  return answer(token, subtoken, minter.serviceVersion);
 }
 
 /** Whoever acts for somebody else already gets no further token: delegation does not chain. */

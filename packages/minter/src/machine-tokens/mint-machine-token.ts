@@ -105,7 +105,7 @@ function reportRefusal(
   refusal: Refusal,
   errorCode: ErrorCode,
   context: HandlerContext,
-  { log, metrics, recorder, serviceVersion }: MachineTokenMinter,
+  { log, metrics, recorder, serviceVersion, configRevision }: MachineTokenMinter,
   { trusted }: Progress,
 ): void {
   const { values, requestHeader: headers } = context;
@@ -120,6 +120,7 @@ function reportRefusal(
   const machine = {
     ca_common_name: trusted.ca.commonName,
     cert_serial_number: trusted.certificate.serial.toString(),
+    policy_revision: configRevision(),
   };
   recorder.note(refusalEntry({ values, headers, method: METHOD, reason, refusal }, serviceVersion, machine));
 }

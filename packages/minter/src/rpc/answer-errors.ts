@@ -26,6 +26,12 @@ function describe(error: unknown): Record<string, unknown> {
   return { code: Code[Code.Internal], err: error };
 }
 
+/** Who calls, or at least who the peer had proved to be. */
+function callerOf(error: unknown, { contextValues }: CallRequest): string {
+  const proved = error instanceof Refusal ? error.peer : undefined;
+  return proved ?? contextValues.get(callerKey).identity;
+}
+
 /** A refusal of somebody who is known is recorded, one of a stranger is counted. */
 function record(error: unknown, request: CallRequest, { metrics, recorder, serviceVersion }: ErrorReports): void {
   const { contextValues: values, header: headers } = request;
@@ -37,15 +43,17 @@ function record(error: unknown, request: CallRequest, { metrics, recorder, servi
   }
   const reason = Code[error.code];
   metrics.count("tokens_refused_total", { method, reason });
-  if (values.get(callerKey) === anonymousCaller) return recorder.count(method, reason, values.get(peerAddressKey));
+  if (error.peer === undefined && values.get(callerKey) === anonymousCaller) {
+    return recorder.count(method, reason, values.get(peerAddressKey));
+  }
   recorder.note(refusalEntry({ values, headers, method, reason, refusal: error }, serviceVersion, explained(error)));
 }
 
 /** Writes an error down, and makes of it what the caller may see. */
 function answer(error: unknown, request: CallRequest, referenceId: string, reports: ErrorReports): ConnectError {
-  const { identity } = request.contextValues.get(callerKey);
+  const caller = callerOf(error, request);
   const peer = request.contextValues.get(peerAddressKey);
-  const fields = { method: request.method.name, peer, caller: identity, referenceId, ...describe(error) };
+  const fields = { method: request.method.name, peer, caller, referenceId, ...describe(error) };
   const expected = error instanceof Refusal || error instanceof Unavailable || error instanceof ConnectError;
   reports.log[expected ? "warn" : "error"](fields, expected ? "call refused" : "call failed");
   record(error, request, reports);

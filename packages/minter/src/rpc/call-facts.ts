@@ -40,7 +40,7 @@ export function refusalEntry(
     method,
     reason,
     detail: refusal.detail,
-    caller: values.get(callerKey).identity,
+    caller: refusal.peer ?? values.get(callerKey).identity,
     reference_id: values.get(referenceIdKey),
     ...more,
     ...callFacts(call, serviceVersion),

@@ -26,7 +26,7 @@ interface Arrival {
 }
 
 /** Clients of a server whose calls arrive so, and what it records. */
-function clientsOf({ listener, identity }: Arrival, failure?: Error) {
+function clientsOf({ listener, identity }: Arrival, failure?: Error, notes: AuditEntry[] = []) {
   const entries: AuditEntry[] = [];
   const recorder: Recorder = {
     ...noRecorder,
@@ -49,7 +49,7 @@ function clientsOf({ listener, identity }: Arrival, failure?: Error) {
     {
       router: {
         interceptors: [
-          answerErrors(reports()),
+          answerErrors(reports({ recorder: { ...noRecorder, note: (entry) => void notes.push(entry) } })),
           arrive,
           requireAdmin(() => ({ groups, revision: "r1" }), recorder, "app/1"),
         ],
@@ -111,6 +111,16 @@ describe("requireAdmin", () => {
     const stranger = clientsOf({});
     await codeOf(stranger.cas.listCAs({}));
     expect(stranger.entries).toEqual([]);
+  });
+
+  it("says by which group a caller is no administrator, in which policy", async () => {
+    const notes: AuditEntry[] = [];
+    const { admin } = clientsOf({ identity: "user:alice@example.com" }, undefined, notes);
+    await codeOf(admin.importCAConfigs({}));
+    const considered = [{ rule: "group administrators", failed: "caller" }];
+    expect(notes).toMatchObject([
+      { kind: "refusal", columns: { caller: "user:alice@example.com", policy_revision: "r1", considered } },
+    ]);
   });
 
   it("leaves the other services alone", async () => {
