@@ -26,7 +26,6 @@ import { decodeAnswer, openOurServer, openPort, playRecordings, type RecordingPl
 
 /** RPCs that our server does not have yet: their exchanges are played by handlers that answer as in the recording. */
 const notServedYet = [
-  "tokenserver.admin.Admin/InspectMachineToken",
   "tokenserver.admin.CertificateAuthorities/CheckCertificate",
   "tokenserver.admin.CertificateAuthorities/FetchCRL",
   "tokenserver.admin.CertificateAuthorities/GetCAStatus",

@@ -12,6 +12,7 @@ import { exportAuditRpc } from "./audit/audit-rpc.js";
 import { explainRpc } from "./audit/explain.js";
 import type { RetentionAges } from "./audit/retention.js";
 import { type Audit, startAudit } from "./audit/start-audit.js";
+import { certificateStatus } from "./certificate-authorities/certificate-status.js";
 import { authoritiesRpc } from "./certificate-authorities/authorities-rpc.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
@@ -24,6 +25,7 @@ import { DEFAULT_KEY_SETTINGS, type KeySettings, SigningKeys } from "./keys/sign
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
 import { machineNameOf } from "./machine-tokens/machine-name.js";
+import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { type Metrics, noMetrics } from "./metrics.js";
 import { compilePolicy, type Policy } from "./policies/compile-policy.js";
@@ -209,6 +211,10 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
   });
   const mintDelegationToken = delegationTokenRpc({ ...parts, recorder });
   const inspectDelegationToken = inspectDelegationTokenRpc(parts);
+  const inspectMachineToken = inspectMachineTokenRpc({
+    ...parts,
+    statusOf: (id, serial) => certificateStatus(storage.authorities, revocations, id, serial, clock() / 1000),
+  });
   const exportAudit = exportAuditRpc(storage.audit, () => storage.keys.list("audit"));
   return (router) => {
     router.service(TokenMinter, {});
@@ -217,7 +223,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     });
     router.rpc(TokenMinter.method.mintDelegationToken, mintDelegationToken, { readMaxBytes: MAX_REQUEST_BYTES });
     router.service(CertificateAuthorities, certificateAuthorities);
-    router.service(Admin, { ...importRpcs(policies), inspectDelegationToken });
+    router.service(Admin, { ...importRpcs(policies), inspectDelegationToken, inspectMachineToken });
     router.service(Operator, {
       exportAudit,
       importPolicies: importPoliciesRpc(policies),
