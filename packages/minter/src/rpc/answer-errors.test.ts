@@ -1,9 +1,13 @@
-import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { TokenMinter } from "@tokens/api";
 import { Operator } from "@tokens/api/admin";
 import { describe, expect, it } from "vitest";
+import type { Caller } from "../access/caller.js";
+import { noRecorder } from "../audit/recorder.js";
 import { REFERENCE_HEADER, refuseCall, Unavailable } from "../errors.js";
 import { reports } from "../../test/reports.js";
+import { callerKey } from "./caller.js";
+import { listenerKey, type ListenerName } from "./listener.js";
 import { answerErrors } from "./answer-errors.js";
 
 type Entry = [level: string, fields: Record<string, unknown>, message: string];
@@ -86,4 +90,41 @@ it("answers what a handler throws in the middle of a stream in the same way", as
   await expect(reading).rejects.toMatchObject({ code: Code.InvalidArgument, rawMessage: "no such kind" });
   expect(lines).toEqual(["one"]);
   expect(entries).toMatchObject([["warn", { detail: "the detail" }, "call refused"]]);
+});
+
+describe("what is kept of a refusal", () => {
+  const none = { identity: "anonymous:anonymous", peer: "anonymous:anonymous" };
+
+  /** How a refused call of somebody is kept: recorded, or only counted. */
+  async function keptOf(caller: Caller, listener: ListenerName): Promise<string[]> {
+    const kept: string[] = [];
+    const recorder = { ...noRecorder, note: () => void kept.push("recorded"), count: () => void kept.push("counted") };
+    const arrive: Interceptor = (next) => (request) => {
+      request.contextValues.set(callerKey, caller).set(listenerKey, listener);
+      return next(request);
+    };
+    const transport = createRouterTransport(
+      ({ rpc }) =>
+        void rpc(TokenMinter.method.mintDelegationToken, () => {
+          throw refuseCall(Code.PermissionDenied, "not you");
+        }),
+      { router: { interceptors: [answerErrors(reports({ recorder })), arrive] } },
+    );
+    await createClient(TokenMinter, transport)
+      .mintDelegationToken({})
+      .catch(() => undefined);
+    return kept;
+  }
+
+  it("is a count for strangers, however they were found to be strangers: they could fill the log", async () => {
+    expect(await keptOf({ ...none }, "public")).toEqual(["counted"]);
+  });
+
+  it("is a record for who is known, as caller or as peer, and for operators of this machine", async () => {
+    expect(await keptOf({ identity: "user:a@example.com", peer: "user:a@example.com" }, "public")).toEqual([
+      "recorded",
+    ]);
+    expect(await keptOf({ ...none, peer: "bot:host-1.example.com" }, "public")).toEqual(["recorded"]);
+    expect(await keptOf({ ...none }, "admin")).toEqual(["recorded"]);
+  });
 });

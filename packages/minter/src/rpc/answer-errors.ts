@@ -1,11 +1,12 @@
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { anonymousCaller } from "../access/caller.js";
+import { Code, ConnectError, type ContextValues, type Interceptor } from "@connectrpc/connect";
+import { ANONYMOUS } from "../access/canonical-identity.js";
 import type { Recorder } from "../audit/recorder.js";
 import { Refusal, renderError, Unavailable } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
 import { refusalEntry } from "./call-facts.js";
 import { callerKey } from "./caller.js";
+import { listenerKey } from "./listener.js";
 import { peerAddressKey } from "./peer.js";
 import { newReferenceId, referenceIdKey } from "./reference-id.js";
 
@@ -32,6 +33,12 @@ function callerOf(error: unknown, { contextValues }: CallRequest): string {
   return proved ?? contextValues.get(callerKey).identity;
 }
 
+/** Whether nobody knows who calls. Whoever reaches the admin listener is an operator of this machine. */
+function isStranger(values: ContextValues): boolean {
+  const { identity, peer } = values.get(callerKey);
+  return identity === ANONYMOUS && peer === ANONYMOUS && values.get(listenerKey) !== "admin";
+}
+
 /** A refusal of somebody who is known is recorded, one of a stranger is counted. */
 function record(error: unknown, request: CallRequest, { metrics, recorder, serviceVersion }: ErrorReports): void {
   const { contextValues: values, header: headers } = request;
@@ -43,7 +50,7 @@ function record(error: unknown, request: CallRequest, { metrics, recorder, servi
   }
   const reason = Code[error.code];
   metrics.count("tokens_refused_total", { method, reason });
-  if (error.peer === undefined && values.get(callerKey) === anonymousCaller) {
+  if (error.peer === undefined && isStranger(values)) {
     return recorder.count(method, reason, values.get(peerAddressKey));
   }
   recorder.note(refusalEntry({ values, headers, method, reason, refusal: error }, serviceVersion, explained(error)));
