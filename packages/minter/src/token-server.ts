@@ -17,6 +17,7 @@ import { authoritiesRpc } from "./certificate-authorities/authorities-rpc.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
 import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
+import { ServiceUrls } from "./delegation/service-urls.js";
 import { importedAuthorities } from "./certificate-authorities/known-authorities.js";
 import { type Authorities, type CrlSettings, startAuthorities } from "./certificate-authorities/start-authorities.js";
 import { startJobs } from "./jobs/leased-jobs.js";
@@ -209,7 +210,9 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     checkCertificate: checkMachine,
     clock,
   });
-  const mintDelegationToken = delegationTokenRpc({ ...parts, recorder });
+  const serviceUrls = new ServiceUrls({ hosts: new Set(), clock });
+  const resolveServices = (urls: readonly string[]) => serviceUrls.resolve(urls);
+  const mintDelegationToken = delegationTokenRpc({ ...parts, recorder, resolveServices });
   const inspectDelegationToken = inspectDelegationTokenRpc(parts);
   const inspectMachineToken = inspectMachineTokenRpc({
     ...parts,

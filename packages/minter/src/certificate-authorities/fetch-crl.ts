@@ -1,10 +1,9 @@
-import { lookup } from "node:dns/promises";
 import type { LookupAddress } from "node:dns";
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import type { LookupFunction } from "node:net";
 import { createGunzip } from "node:zlib";
-import { type CrlHosts, hostOf, isAllowedHost, isPublicAddress, whyNoCrlUrl } from "./crl-address.js";
+import { guardedAddresses, lookupOf, type ResolveName } from "../fetch/guarded-address.js";
+import { type CrlHosts, whyNoCrlUrl } from "./crl-address.js";
 
 /** The server of a list gave none: it cannot be reached, or answers something else. Asking again may help. */
 export class CrlUnreachable extends Error {
@@ -29,7 +28,7 @@ export interface CrlFetch {
   /** For all of the fetch, in milliseconds. */
   readonly timeoutMs: number;
   /** Default: as the system resolves names. */
-  readonly resolve?: (host: string) => Promise<readonly LookupAddress[]>;
+  readonly resolve?: ResolveName;
   /** Gets the list as it comes. */
   readonly onChunk: (chunk: Uint8Array) => void;
 }
@@ -64,14 +63,11 @@ function sentence(error: unknown): string {
 }
 
 /** The addresses that are connected to: looked up once, so that nobody can change them after the look. */
-async function addressesOf(url: URL, { crlHosts, resolve = resolveName }: CrlFetch): Promise<readonly LookupAddress[]> {
-  const addresses = await resolve(hostOf(url));
-  const forbidden = addresses.find(({ address }) => !isPublicAddress(address));
-  if (!forbidden || isAllowedHost(url, crlHosts)) return addresses;
+async function addressesOf(url: URL, { crlHosts, resolve }: CrlFetch): Promise<readonly LookupAddress[]> {
+  const addresses = await guardedAddresses(url, crlHosts, resolve);
+  if (addresses) return addresses;
   throw new CrlForbidden(`the host of crl_url has a private address; --allow-crl-host ${url.host} allows it`);
 }
-
-const resolveName = (host: string) => lookup(host, { all: true, verbatim: true });
 
 function get(
   url: URL,
@@ -79,11 +75,6 @@ function get(
   { etag, bearer }: CrlFetch,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const [first] = addresses;
-  const found: LookupFunction = (_host, options, done) => {
-    if (options.all) done(null, [...addresses]);
-    else done(null, first?.address ?? "", first?.family ?? 4);
-  };
   const headers = {
     "accept-encoding": "gzip",
     ...(etag === undefined || etag === "" ? {} : { "if-none-match": etag }),
@@ -91,7 +82,9 @@ function get(
   };
   const request = url.protocol === "https:" ? requestHttps : requestHttp;
   return new Promise((done, fail) => {
-    request(url, { method: "GET", headers, lookup: found, signal, agent: false }, done).on("error", fail).end();
+    request(url, { method: "GET", headers, lookup: lookupOf(addresses), signal, agent: false }, done)
+      .on("error", fail)
+      .end();
   });
 }
 

@@ -7,7 +7,7 @@ import { groupOfEntry } from "../access/identity-set.js";
 import { checkExpectation, checkRule } from "../access/policy-cases.js";
 import { Refusal } from "../errors.js";
 import type { PolicyFindings, PolicyPath } from "../policies/policy-findings.js";
-import { type CheckedDelegationRequest, checkDelegationRequest } from "./delegation-request.js";
+import { type CheckedDelegationRequest, checkNamedDelegationRequest } from "./delegation-request.js";
 import { decideDelegation, type DelegationDecision, type DelegationRule, REQUESTOR } from "./delegation-rules.js";
 
 /** Runs the tests in delegation.cfg: each is read and decided as MintDelegationToken would. */
@@ -58,7 +58,7 @@ function readCase(
 ): CheckedDelegationRequest | undefined {
   const fields = { delegatedIdentity, audience, services, validityDuration };
   try {
-    return checkDelegationRequest(create(MintDelegationTokenRequestSchema, fields), requestor);
+    return checkNamedDelegationRequest(create(MintDelegationTokenRequestSchema, fields), requestor);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     findings.error(path, `the case asks for what no rule is asked about: ${error.message}`);

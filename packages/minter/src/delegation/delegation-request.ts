@@ -19,11 +19,41 @@ export interface CheckedDelegationRequest {
   readonly intent: string;
 }
 
-/** Reads a request of somebody who may ask, in the order of LUCI's checks. Throws a Refusal INVALID_ARGUMENT. */
-export function checkDelegationRequest(
+/** Finds the identities of services by their `https://<host>`. Rejects with a Refusal, or with Unavailable. */
+export type ResolveServices = (urls: readonly string[]) => Promise<readonly string[]>;
+
+/**
+ * Reads a request of somebody who may ask, in the order of LUCI's checks. Rejects with a Refusal INVALID_ARGUMENT, and
+ * with what `resolve` rejects with.
+ */
+export async function checkDelegationRequest(
+  request: MintDelegationTokenRequest,
+  requestor: string,
+  resolve: ResolveServices,
+): Promise<CheckedDelegationRequest> {
+  const { checked, urls } = readRequest(request, requestor);
+  const { services } = checked.query;
+  if (urls.length === 0 || services === "*") return checked;
+  const all = identitySet([...services.identities, ...(await resolve(urls))]);
+  return { ...checked, query: { ...checked.query, services: all } };
+}
+
+/** Reads a request without asking any service who it is. Throws a Refusal, for services that are named by URLs too. */
+export function checkNamedDelegationRequest(
   request: MintDelegationTokenRequest,
   requestor: string,
 ): CheckedDelegationRequest {
+  const { checked, urls } = readRequest(request, requestor);
+  const [url] = urls;
+  if (url === undefined || checked.query.services === "*") return checked;
+  throw refuse(`could not resolve ${JSON.stringify(url)} to service ID; name it as service:<id>`);
+}
+
+/** The URLs are those of services that are not yet in the set. */
+function readRequest(
+  request: MintDelegationTokenRequest,
+  requestor: string,
+): { checked: CheckedDelegationRequest; urls: readonly string[] } {
   const { validityDuration, tags, intent } = request;
   if (validityDuration < 0n) throw refuse(`invalid 'validity_duration' (${validityDuration})`);
   const tagProblem = tagsProblem(tags);
@@ -33,9 +63,10 @@ export function checkDelegationRequest(
     "audience",
     request.audience.map((entry) => (entry === REQUESTOR ? requestor : entry)),
   );
-  const services = readServices(request.services);
+  const urls = request.services.filter((entry) => entry.startsWith("https://"));
+  const services = readServices(request.services, urls);
   const validitySeconds = validityDuration === 0n ? DEFAULT_VALIDITY_SECONDS : validityDuration;
-  return { query: { requestor, delegator, audience, services }, validitySeconds, tags, intent };
+  return { checked: { query: { requestor, delegator, audience, services }, validitySeconds, tags, intent }, urls };
 }
 
 function readDelegator(identity: string, requestor: string): string {
@@ -58,17 +89,14 @@ function readSet(field: string, entries: readonly string[]): IdentitySet {
 }
 
 /** `*` swallows all other entries, URLs among them, before they are looked at. */
-function readServices(entries: readonly string[]): IdentitySet {
-  const urls = entries.filter((entry) => entry.startsWith("https://"));
-  const named = entries.filter((entry) => !entry.startsWith("https://"));
-  const services = entries.length > 0 && named.length === 0 ? identitySet([]) : readSet("services", named);
+function readServices(entries: readonly string[], urls: readonly string[]): IdentitySet {
+  if (entries.length > MAX_ENTRIES) throw refuse(`bad 'services' - more than ${MAX_ENTRIES} entries`);
+  const named = entries.filter((entry) => !urls.includes(entry));
+  const services = urls.length > 0 && named.length === 0 ? identitySet([]) : readSet("services", named);
   if (services === "*") return services;
   if (services.groups.size > 0) throw refuse("bad 'services' - can't specify groups");
   const other = [...services.identities].find((identity) => !identity.startsWith("service:"));
   if (other !== undefined) throw refuse(`bad 'services' - ${JSON.stringify(other)} is not a service ID`);
-  const [url] = urls;
-  if (url !== undefined)
-    throw refuse(`could not resolve ${JSON.stringify(url)} to service ID; name it as service:<id>`);
   return services;
 }
 

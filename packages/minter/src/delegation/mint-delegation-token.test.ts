@@ -18,6 +18,7 @@ import { callerKey } from "../rpc/caller.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
 import { inspectDelegationTokenRpc } from "./inspect-delegation-token.js";
 import { delegationTokenRpc } from "./mint-delegation-token.js";
+import { ServiceUrls } from "./service-urls.js";
 
 const serviceAccount = "minter@tokens.example.com";
 const clock = () => Date.parse("2026-06-01T12:00:00Z");
@@ -45,9 +46,12 @@ async function serverFor(caller: string, peer = caller, failure?: Error) {
     metrics: noMetrics,
     clock,
   };
+  const resolve = () => Promise.resolve([{ address: "127.0.0.1", family: 4 }]);
+  const services = new ServiceUrls({ hosts: new Set(), resolve, clock });
   const mint = delegationTokenRpc({
     ...parts,
     policy: () => policy,
+    resolveServices: (urls) => services.resolve(urls),
     signer: () => signer,
     recorder: { ...noRecorder, record },
   });

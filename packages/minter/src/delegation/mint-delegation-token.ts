@@ -25,7 +25,7 @@ import type { Metrics } from "../metrics.js";
 import { callFacts } from "../rpc/call-facts.js";
 import { callerKey } from "../rpc/caller.js";
 import { delegationTokenColumns } from "./delegation-token-record.js";
-import { type CheckedDelegationRequest, checkDelegationRequest } from "./delegation-request.js";
+import { type CheckedDelegationRequest, checkDelegationRequest, type ResolveServices } from "./delegation-request.js";
 import { decideDelegation, type DelegationRule, firstMisfit, mayAsk } from "./delegation-rules.js";
 
 /** What decides about delegation: the rules and groups of one policy. */
@@ -38,6 +38,7 @@ export interface DelegationPolicy {
 /** What minting delegation tokens needs. */
 export interface DelegationMinter {
   readonly policy: () => DelegationPolicy;
+  readonly resolveServices: ResolveServices;
   /** What signs now. Throws Unavailable. */
   readonly signer: () => Signer;
   /** E-mail that the tokens name as their signer. */
@@ -70,7 +71,7 @@ async function mintDelegationToken(
 ): Promise<MintDelegationTokenResponse> {
   const requestor = requireRequestor(context, policy);
   // From here on: the caller is itself, and may ask for something.
-  const checked = checkDelegationRequest(request, requestor);
+  const checked = await checkDelegationRequest(request, requestor, minter.resolveServices);
   const rule = requireOneRule(checked, policy);
   // From here on: the rule allows it.
   const subtoken = makeSubtoken(checked, minter.clock());

@@ -1,0 +1,48 @@
+import { create } from "@bufbuild/protobuf";
+import { MintDelegationTokenRequestSchema } from "@tokens/api";
+import { expect, it } from "vitest";
+import { entriesOf } from "../access/identity-set.js";
+import { checkDelegationRequest } from "./delegation-request.js";
+
+/** The services that a request for these comes to, and the URLs that were asked about on the way. */
+async function servicesOf(services: string[]) {
+  const asked: string[] = [];
+  const resolve = (urls: readonly string[]) => {
+    asked.push(...urls);
+    return Promise.resolve(urls.map((url) => `service:${new URL(url).hostname}`));
+  };
+  const request = create(MintDelegationTokenRequestSchema, {
+    delegatedIdentity: "REQUESTOR",
+    audience: ["REQUESTOR"],
+    services,
+  });
+  const outcome = await checkDelegationRequest(request, "user:a@example.com", resolve).then(
+    ({ query }) => entriesOf(query.services),
+    (error: Error) => error.message,
+  );
+  return { outcome, asked };
+}
+
+it("puts services in the place of their URLs, among those that are named", async () => {
+  const urls = ["https://z.example.com", "https://A.example.com"];
+  expect(await servicesOf([...urls, "service:named", "service:a.example.com"])).toEqual({
+    outcome: ["service:a.example.com", "service:named", "service:z.example.com"],
+    asked: urls,
+  });
+  expect(await servicesOf(["https://z.example.com"])).toMatchObject({ outcome: ["service:z.example.com"] });
+});
+
+it("asks about no URL when all services are meant", async () => {
+  expect(await servicesOf(["https://a.example.com", "*"])).toEqual({ outcome: ["*"], asked: [] });
+});
+
+it.each([
+  ["a group", ["https://a.example.com", "group:g"], /can't specify groups/],
+  ["no service", ["https://a.example.com", "user:a@example.com"], /is not a service ID/],
+  ["another case of https", ["https://a.example.com", "HTTPS://b.example.com"], /is not an identity/],
+  ["http", ["https://a.example.com", "http://b.example.com"], /is not an identity/],
+  ["nothing", [], /'services' is required/],
+  ["too much", Array.from({ length: 65 }, (_, index) => `https://${index}.example.com`), /more than 64 entries/],
+])("asks about no URL when another entry is %s", async (_, services, message) => {
+  expect(await servicesOf(services)).toEqual({ outcome: expect.stringMatching(message), asked: [] });
+});
