@@ -69,6 +69,6 @@ describe("grantMachineToken", () => {
   });
 
   it("refuses serial number 0", () => {
-    expect(reasonFor("h.a.b", [allow("a.b")], 0n)).toBe("invalid certificate serial number");
+    expect(reasonFor("h.a.b", [allow("a.b")], 0n)).toBe("invalid certificate serial number: 0");
   });
 });

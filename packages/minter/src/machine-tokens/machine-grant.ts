@@ -17,7 +17,7 @@ export interface MachineGrant {
 export function grantMachineToken({ certificate, ca }: TrustedCertificate): MachineGrant {
   const { fqdn, domain } = machineNameOf(certificate);
   const lifetimeSeconds = lifetimeFor(domain, findRule(ca.domains, domain));
-  if (certificate.serial <= 0n) throw refuse("invalid certificate serial number");
+  if (certificate.serial <= 0n) throw refuse(`invalid certificate serial number: ${certificate.serial}`);
   return { fqdn, lifetimeSeconds, caId: ca.uniqueId, certSn: certificate.serialMagnitude };
 }
 

@@ -16,6 +16,8 @@ import { checkStrictFields } from "../rpc/strict-fields.js";
 /** How far a machine's clock may be off, in nanoseconds: ten minutes either way, ends included. */
 const MAX_CLOCK_DIFFERENCE_NS = 600n * 1_000_000_000n;
 
+const OUT_OF_RANGE = "issued_at timestamp is not within acceptable range, check your clock";
+
 /** Seconds of 0001-01-01T00:00:00Z, which stands for "no time at all" in LUCI's code. */
 const YEAR_1_SECONDS = -62135596800n;
 
@@ -62,13 +64,12 @@ function requireFresh({ issuedAt }: MachineTokenRequest, nowMs: number): void {
   const nanos = issuedAt?.nanos ?? 0;
   if (seconds === YEAR_1_SECONDS && nanos === 0) throw refuseToken(ErrorCode.BAD_TIMESTAMP, "issued_at is required");
   if (nanos < 0 || nanos > 999_999_999) {
-    throw refuseToken(ErrorCode.BAD_TIMESTAMP, "issued_at has nanoseconds outside of 0 to 999999999");
+    throw refuseToken(ErrorCode.BAD_TIMESTAMP, OUT_OF_RANGE, "its nanoseconds are outside of 0 to 999999999");
   }
   const difference = seconds * 1_000_000_000n + BigInt(nanos) - BigInt(Math.floor(nowMs * 1000)) * 1000n;
   if (difference > MAX_CLOCK_DIFFERENCE_NS || difference < -MAX_CLOCK_DIFFERENCE_NS) {
     const detail = `issued_at is ${difference / 1_000_000n} ms off the server's clock`;
-    const message = "issued_at timestamp is not within the acceptable range (10 minutes), check your clock";
-    throw refuseToken(ErrorCode.BAD_TIMESTAMP, message, detail);
+    throw refuseToken(ErrorCode.BAD_TIMESTAMP, OUT_OF_RANGE, detail);
   }
 }
 
