@@ -6,6 +6,8 @@ import type { AddressInfo } from "node:net";
 export class CrlServer {
   /** The list; undefined: there is none. */
   list: Uint8Array | undefined;
+  /** Whether its answers bear an ETag. */
+  hasTags = true;
   /** How often it was asked. */
   requests = 0;
   readonly #server: Server;
@@ -17,7 +19,7 @@ export class CrlServer {
       if (!this.list) return void response.writeHead(404).end();
       const etag = `"${createHash("sha256").update(this.list).digest("hex").slice(0, 16)}"`;
       if (request.headers["if-none-match"] === etag) return void response.writeHead(304).end();
-      response.writeHead(200, { etag }).end(this.list);
+      response.writeHead(200, this.hasTags ? { etag } : {}).end(this.list);
     });
   }
 
@@ -25,6 +27,10 @@ export class CrlServer {
     const server = new CrlServer();
     await server.listen();
     return server;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get host(): string {

@@ -19,7 +19,7 @@ export type { Policy } from "./policies/compile-policy.js";
 export { clientCertificateKey, repeatedHeadersKey } from "./rpc/caller.js";
 export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";
-export { PRPC_PREFIX, prpcHandler } from "./rpc/prpc.js";
+export { PRPC_PREFIX } from "./rpc/prpc.js";
 export { StorageVersionError } from "./storage/migrate.js";
 export type { Storage } from "./storage/storage.js";
 export { StorageUnavailable } from "./storage/storage-unavailable.js";

@@ -30,7 +30,7 @@ export function authoritiesRpc(parts: AuthoritiesRpcParts): ServiceImpl<typeof C
   const { store, policy, keeper, fetcher, clock } = parts;
   const known = async (commonName: string): Promise<KnownAuthority> => {
     const authority = await findAuthority(store, commonName);
-    if (!authority) throw refuseCall(Code.NotFound, "no such CA", `no such CA ${JSON.stringify(commonName)}`);
+    if (!authority) throw refuseCall(Code.NotFound, `no such CA: ${JSON.stringify(commonName)}`);
     return authority;
   };
   return {
@@ -39,7 +39,7 @@ export function authoritiesRpc(parts: AuthoritiesRpcParts): ServiceImpl<typeof C
       for (const list of ca.lists) await orRpcError(fetcher.renew(ca, list, force ? "in any case" : "if changed"));
       return ca.config.crlUrl === "" ? {} : { crlStatus: statusOf(keeper, cn) };
     },
-    listCAs: () => ({ cn: [...policy().keys()] }),
+    listCAs: () => ({ cn: [...policy().keys()].toSorted() }),
     getCAStatus: async ({ cn }) => {
       const authority = await findAuthority(store, cn);
       if (!authority) return {};
@@ -78,7 +78,7 @@ function readPem(pem: string): Certificate {
     return parseCertificatePem(pem);
   } catch (error) {
     if (!(error instanceof MalformedInput)) throw error;
-    throw refuseCall(Code.InvalidArgument, `bad cert_pem: ${error.message}`);
+    throw refuseCall(Code.InvalidArgument, `can't parse 'cert-pem' - ${error.message}`);
   }
 }
 
