@@ -1,11 +1,20 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { TokenMinter } from "@tokens/api";
+import { DelegationTokens, TokenClient } from "@tokens/client";
 import { type Authenticator, authenticator, trustFromServer, type TrustSource } from "@tokens/machine-auth";
-import { createCertificateAuthority, issueMachineCertificate, toPem } from "@tokens/pki/x509";
+import {
+  createCertificateAuthority,
+  createSelfSignedCertificate,
+  issueMachineCertificate,
+  toPem,
+} from "@tokens/pki/x509";
 import { type OpenIdProvider, startOpenIdProvider } from "openid-provider";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mintCall } from "./mint-call.js";
@@ -30,17 +39,37 @@ let provider: OpenIdProvider;
 let server: RunningServer;
 let machineToken: string;
 let trust: TrustSource;
+let files: Server;
+/** The service `files`, in the network of this test. */
+let filesUrl: string;
+
+/** A service that says what it is called, and nothing else. Returns its certificate. */
+async function startFiles(): Promise<string> {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
+  const subject = { commonName: "localhost", notBefore: inDays(-1), notAfter: inDays(1) };
+  const cert = toPem("CERTIFICATE", await createSelfSignedCertificate({ privateKey, ...subject }));
+  const key = privateKey.export({ type: "pkcs8", format: "pem" });
+  files = createServer({ key, cert }, (_, response) => void response.end('{"app_id":"files"}'));
+  await new Promise<void>((resolve) => files.listen(0, "127.0.0.1", resolve));
+  filesUrl = `https://localhost:${(files.address() as AddressInfo).port}`;
+  return cert;
+}
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "delegation-"));
   mkdirSync(join(folder, "config"));
   const ca = await createCertificateAuthority({ commonName: "Fleet" });
-  const files = { "tokenserver.cfg": policy, "groups.cfg": groups, "delegation.cfg": rules };
+  const texts = { "tokenserver.cfg": policy, "groups.cfg": groups, "delegation.cfg": rules };
   const pem = { "fleet.pem": toPem("CERTIFICATE", ca.certificate) };
-  for (const [name, text] of Object.entries({ ...files, ...pem })) writeFileSync(join(folder, "config", name), text);
+  for (const [name, text] of Object.entries({ ...texts, ...pem })) writeFileSync(join(folder, "config", name), text);
   provider = await startOpenIdProvider();
   const oidc = ["--oidc-issuer", provider.issuer, "--oidc-audience", "tokens"];
-  server = await startServer([...oidc, "--config", join(folder, "config"), "--data", join(folder, "data")]);
+  const extraCa = join(folder, "files.pem");
+  writeFileSync(extraCa, await startFiles());
+  const services = ["--allow-service-host", filesUrl.slice("https://".length)];
+  const folders = ["--config", join(folder, "config"), "--data", join(folder, "data")];
+  server = await startServer([...oidc, ...services, ...folders], { NODE_EXTRA_CA_CERTS: extraCa });
   const { certificate, privateKey } = await issueMachineCertificate(ca, { commonName: "web.fleet.example.com" });
   const minter = createClient(TokenMinter, createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" }));
   const { tokenResponse } = await minter.mintMachineToken(mintCall(Buffer.from(certificate), privateKey));
@@ -50,6 +79,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   trust.close();
+  files.close();
   await Promise.all([server.stop(), provider.stop()]);
   rmSync(folder, { recursive: true });
 });
@@ -91,6 +121,40 @@ describe("a user who delegates to a service", () => {
     await refused(backend("service:files"), { delegationTokens, peer: "user:eve@example.com" }, "WRONG_AUDIENCE");
     await refused(backend("service:builds"), { delegationTokens, machineTokens }, "WRONG_SERVICE");
     await refused(backend("service:files", Date.now() + 62_000), { delegationTokens, machineTokens }, "EXPIRED");
+  });
+
+  it("may name the service by its URL, in a private network only if that is allowed", async () => {
+    const { code, stdout } = await mint("alice@example.com", "--audience", "group:services", "--service", filesUrl);
+    expect(code).toBe(0);
+    const credentials = { machineTokens: [machineToken], delegationTokens: [stdout.trim()] };
+    expect(await backend("service:files")(credentials)).toMatchObject({ status: "confirmed" });
+    const elsewhere = filesUrl.replace("localhost", "127.0.0.1");
+    const refused = await mint("alice@example.com", "--audience", "group:services", "--service", elsewhere);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(`could not resolve "${elsewhere}" to service ID`);
+  });
+
+  it("keeps the tokens in its program, one for each request, until they are old", async () => {
+    const client = new TokenClient(createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" }));
+    const headers = { authorization: `Bearer ${await provider.login("alice@example.com")}` };
+    const now = { wallMs: Date.now(), monotonicMs: 0 };
+    const tokens = new DelegationTokens({
+      mint: (request) => client.mintDelegationToken(request, { headers }),
+      clock: () => ({ ...now }),
+    });
+    const request = { identity: "REQUESTOR", audience: ["group:services"], services: ["service:files"] };
+    const hour = { ...request, validitySeconds: 3600 };
+    const first = await Promise.all(Array.from({ length: 5 }, () => tokens.delegate(hour)));
+    const [{ token } = { token: "" }] = first;
+    expect(new Set(first.map((each) => each.token))).toEqual(new Set([token]));
+    const other = await tokens.delegate({ ...hour, intent: "another request" });
+    expect(other.token).not.toBe(token);
+    now.wallMs += 3_000_000;
+    now.monotonicMs += 3_000_000;
+    expect((await tokens.delegate({ ...hour, minTtlSeconds: 1200 })).token).not.toBe(token);
+    const delegationTokens = [token];
+    const answer = await backend("service:files")({ machineTokens: [machineToken], delegationTokens });
+    expect(answer).toMatchObject({ status: "confirmed", identity: "user:alice@example.com" });
   });
 
   it("gets nothing that no rule allows, and says so by its exit code", async () => {

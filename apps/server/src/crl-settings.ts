@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { CrlSettings } from "@tokens/minter";
+import { allowedHosts } from "./allowed-hosts.js";
 import { parseDuration } from "./duration.js";
 import { UsageError } from "./exit-code.js";
 import type { Settings } from "./settings.js";
@@ -8,24 +9,11 @@ import type { Settings } from "./settings.js";
 export function crlSettings(settings: Settings): CrlSettings {
   const { "crl-max-age": maxAge, "crl-max-bytes": maxBytes, "crl-bearer-file": bearerFile } = settings;
   return {
-    hosts: crlHosts(settings["allow-crl-host"]),
+    hosts: allowedHosts("allow-crl-host", settings["allow-crl-host"]),
     terms: maxAge === undefined ? {} : { maxAgeSeconds: parseDuration(maxAge, "crl-max-age") / 1000 },
     ...(maxBytes === undefined ? {} : { maxBytes: parseBytes(maxBytes) }),
     ...(bearerFile === undefined ? {} : { bearer: () => readBearer(bearerFile) }),
   };
-}
-
-/** Hosts as URLs spell them: in lower case, IPv6 addresses in brackets and in their shortest form. */
-export function crlHosts(given: readonly string[]): ReadonlySet<string> {
-  return new Set(given.map(normalHost));
-}
-
-function normalHost(text: string): string {
-  const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  const url = `http://${host}:${port}`;
-  if (host === "" || !URL.canParse(url) || new URL(url).pathname !== "/")
-    throw new UsageError(`allow-crl-host must be HOST:PORT, and not ${JSON.stringify(text)}`);
-  return `${new URL(url).hostname}:${Number(port)}`;
 }
 
 function parseBytes(text: string): number {

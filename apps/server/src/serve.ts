@@ -12,6 +12,7 @@ import { type Logger, pino } from "pino";
 import { type Address, addressUrl, parseAdminAddress, parseTcpAddress } from "./address.js";
 import { readKeySettings } from "./key-settings.js";
 import { listenForAdministrators } from "./admin-listener.js";
+import { allowedHosts } from "./allowed-hosts.js";
 import { crlSettings } from "./crl-settings.js";
 import { parseDuration } from "./duration.js";
 import { UsageError } from "./exit-code.js";
@@ -113,7 +114,9 @@ async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, lo
     serviceVersion: settings["service-version"] ?? `${appId}/${packageVersion()}`,
   };
   const crl = crlSettings(settings);
-  const starting = startTokenServer({ ...identity, ...callers, policySource, keys, crl, storage, audit, log, metrics });
+  const serviceHosts = allowedHosts("allow-service-host", settings["allow-service-host"]);
+  const features = { ...identity, ...callers, policySource, keys, crl, serviceHosts, audit };
+  const starting = startTokenServer({ ...features, storage, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
     await storage.close();
     throw error;

@@ -22,6 +22,7 @@ export type SettingName =
   | "crl-max-age"
   | "crl-max-bytes"
   | "crl-bearer-file"
+  | "allow-service-host"
   | "trusted-proxy"
   | "oidc-issuer"
   | "oidc-audience"
@@ -60,6 +61,10 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "crl-max-age": ["DURATION", "greatest age of a revocation list (default: as its nextUpdate says)"],
   "crl-max-bytes": ["BYTES", "largest revocation list (default 134217728)"],
   "crl-bearer-file": ["FILE", "bearer token that is sent for lists with use_oauth; read for each fetch"],
+  "allow-service-host": [
+    "HOST:PORT",
+    "service that delegations may name by its URL though it has a private address (repeatable)",
+  ],
   "trusted-proxy": ["CIDR", "network of a proxy whose X-Forwarded-For is believed (repeatable)"],
   "oidc-issuer": ["URL", "OpenID issuer whose bearer tokens are user:<e-mail> (repeatable)"],
   "oidc-audience": ["TEXT", "audience of the tokens of the --oidc-issuer at the same place (repeatable)"],
@@ -72,6 +77,7 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
 /** Settings that take several values: repeated flags, a list in a settings file, separated by blanks in the environment. */
 export const REPEATABLE: ReadonlySet<string> = new Set<SettingName>([
   "allow-crl-host",
+  "allow-service-host",
   "trusted-proxy",
   "oidc-issuer",
   "oidc-audience",

@@ -31,6 +31,7 @@ describe("readSettings", () => {
       "audit-retention": "8760h",
       "audit-retention-machines": "2160h",
       "allow-crl-host": [],
+      "allow-service-host": [],
       "trusted-proxy": [],
       "oidc-issuer": [],
       "oidc-audience": [],

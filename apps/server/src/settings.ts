@@ -41,6 +41,7 @@ const schema = z
     "crl-max-age": z.string().optional(),
     "crl-max-bytes": z.string().optional(),
     "crl-bearer-file": path.optional(),
+    "allow-service-host": list,
     "trusted-proxy": list,
     "oidc-issuer": list,
     "oidc-audience": list,

@@ -56,6 +56,8 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   /** Where the policy files are. What is imported from them is kept in the storage, and is in force on all replicas. */
   readonly policySource: PolicySource;
   readonly crl?: CrlSettings;
+  /** Services, as `host:port`, that delegations may name by a URL with a private address. Default: none. */
+  readonly serviceHosts?: ReadonlySet<string>;
   /** Default: required; records of machines are kept for 90 days, those of decisions for a year. */
   readonly audit?: AuditSettings;
   readonly log: Logger;
@@ -210,7 +212,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     checkCertificate: checkMachine,
     clock,
   });
-  const serviceUrls = new ServiceUrls({ hosts: new Set(), clock });
+  const serviceUrls = new ServiceUrls({ hosts: parts.serviceHosts ?? new Set(), clock });
   const resolveServices = (urls: readonly string[]) => serviceUrls.resolve(urls);
   const mintDelegationToken = delegationTokenRpc({ ...parts, recorder, resolveServices });
   const inspectDelegationToken = inspectDelegationTokenRpc(parts);

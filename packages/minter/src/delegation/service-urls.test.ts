@@ -49,6 +49,30 @@ describe("ServiceUrls", () => {
     expect(await urls.resolve([server.url])).toEqual(["service:files"]);
   });
 
+  it("asks once, however many wait for the answer", async () => {
+    const { urls } = await start();
+    const answers = await Promise.all([1, 2, 3].map(() => urls.resolve([server.url, server.url])));
+    expect(new Set(answers.flat())).toEqual(new Set(["service:files"]));
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it("goes by what a service said until its hour is over, while the service is down", async () => {
+    const { state, urls } = await start();
+    await urls.resolve([server.url]);
+    Object.assign(state, { status: 503, nowMs: state.nowMs + 60 * MINUTE - 1 });
+    expect(await urls.resolve([server.url])).toEqual(["service:files"]);
+    expect(server.asked).toHaveLength(2);
+    state.nowMs += 1;
+    await expect(urls.resolve([server.url])).rejects.toMatchObject({ name: "Unavailable" });
+  });
+
+  it("does not go by it once the service says that it is another", async () => {
+    const { state, urls } = await start();
+    await urls.resolve([server.url]);
+    Object.assign(state, { status: 404, nowMs: state.nowMs + 55 * MINUTE });
+    await expect(urls.resolve([server.url])).rejects.toMatchObject({ name: "Refusal" });
+  });
+
   it("refuses what asking again will not help", async () => {
     const { state, urls } = await start();
     state.status = 404;

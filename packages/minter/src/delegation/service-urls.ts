@@ -17,11 +17,21 @@ const TIMEOUT_MS = 5_000;
 /** Most answers that are kept; the oldest goes first. */
 const MAX_ANSWERS = 1000;
 
+/** What a service said of itself. */
+interface ServiceAnswer {
+  readonly id: string;
+  /** From when on it is asked for anew; until its hour is over it counts while the service cannot be reached. */
+  readonly renewAtMs: number;
+  readonly untilMs: number;
+}
+
 /** Finds the identities of services that a request names by `https://<host>`; answers are kept for an hour. */
 export class ServiceUrls {
   readonly #options: ServiceUrlsOptions;
   readonly #random: () => number;
-  readonly #answers = new Map<string, { readonly id: string; readonly untilMs: number }>();
+  readonly #answers = new Map<string, ServiceAnswer>();
+  /** What is being asked now: whoever asks meanwhile waits for the same answer. */
+  readonly #asking = new Map<string, Promise<string>>();
 
   constructor(options: ServiceUrlsOptions) {
     this.#options = options;
@@ -29,40 +39,42 @@ export class ServiceUrls {
   }
 
   /**
-   * The identities, all asked for at once within 5 s. The first failure counts: rejects with Unavailable when the service
-   * cannot be reached now, else with a Refusal INVALID_ARGUMENT; to the caller both name the URL alone.
+   * The identities, each asked for within 5 s, all at once. The first failure counts: rejects with Unavailable when the
+   * service cannot be reached now, else with a Refusal INVALID_ARGUMENT; to the caller both name the URL alone.
    */
   async resolve(urls: readonly string[]): Promise<readonly string[]> {
-    const failed = new AbortController();
-    const signal = AbortSignal.any([failed.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    try {
-      return await Promise.all(urls.map((url) => this.#idOf(url, signal)));
-    } finally {
-      failed.abort();
-    }
+    return Promise.all(urls.map((url) => this.#idOf(url)));
   }
 
-  async #idOf(given: string, signal: AbortSignal): Promise<string> {
+  async #idOf(given: string): Promise<string> {
     const url = given.toLowerCase();
     const { clock } = this.#options;
     const known = this.#answers.get(url);
-    if (known && clock() < known.untilMs) return known.id;
+    if (known && clock() < known.renewAtMs) return known.id;
     try {
-      const id = await fetchServiceId(url, this.#options, signal);
-      this.#keep(url, id, clock() + HOUR_MS - EARLY_MS * this.#random());
-      return id;
+      return await this.#ask(url);
     } catch (error) {
+      if (error instanceof ServiceUnreachable && known && clock() < known.untilMs) return known.id;
       throw failureOf(given, error);
     }
   }
 
-  #keep(url: string, id: string, untilMs: number): void {
+  #ask(url: string): Promise<string> {
+    const asking = this.#asking.get(url) ?? this.#fetch(url).finally(() => this.#asking.delete(url));
+    this.#asking.set(url, asking);
+    return asking;
+  }
+
+  async #fetch(url: string): Promise<string> {
+    const id = await fetchServiceId(url, this.#options, AbortSignal.timeout(TIMEOUT_MS));
+    const untilMs = this.#options.clock() + HOUR_MS;
     this.#answers.delete(url);
-    this.#answers.set(url, { id, untilMs });
+    this.#answers.set(url, { id, renewAtMs: untilMs - EARLY_MS * this.#random(), untilMs });
     for (const oldest of this.#answers.keys()) {
       if (this.#answers.size <= MAX_ANSWERS) break;
       this.#answers.delete(oldest);
     }
+    return id;
   }
 }
 
