@@ -2,7 +2,7 @@ import { createPrivateKey } from "node:crypto";
 import { fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { MintDelegationTokenRequestSchema, SubtokenSchema, TokenMinter } from "@tokens/api";
-import { Admin } from "@tokens/api/admin";
+import { Admin, InspectDelegationTokenResponseSchema } from "@tokens/api/admin";
 import { fixedTrust, trustFromDocument, verifyDelegationToken } from "@tokens/machine-auth";
 import { expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
@@ -211,19 +211,38 @@ describeWithVectors("InspectDelegationToken", () => {
   interface InspectCase {
     name: string;
     token: string;
-    inspect?: { response?: { valid?: boolean; signed?: boolean; nonExpired?: boolean } };
+    inspect?: { response?: JsonObject };
   }
   const { cases } = readJsonVector<{ cases: InspectCase[] }>("delegation/cases.json");
 
-  it.each(cases.filter(({ inspect }) => inspect?.response))(
-    "never calls valid what LUCI does not: $name",
-    async (inspectCase) => {
-      const { admin } = await serverFor("user:root@example.com");
-      const { valid, invalidityReason } = await admin.inspectDelegationToken({ token: inspectCase.token });
-      if (inspectCase.inspect?.response?.valid !== true) expect(valid).toBe(false);
-      expect(invalidityReason === "").toBe(valid);
-    },
-  );
+  /** LUCI's server reads these; no verifier of ours does, so they are not valid. */
+  const strict = [
+    "envelope-subtoken-garbage",
+    "size-8193",
+    "subtoken-audience-empty-string",
+    "subtoken-creation-max",
+    "subtoken-creation-negative",
+    "subtoken-duration-negative",
+    "text-trailing-lf",
+    "wire-reserved-1",
+    "wire-subtoken-audience-more",
+    "wire-subtoken-kind-twice",
+    "wire-unknown-field",
+  ];
+
+  it.each(cases.filter(({ inspect }) => inspect?.response))("says what LUCI's does: $name", async (inspectCase) => {
+    const { admin } = await serverFor("user:root@example.com");
+    const ours = await admin.inspectDelegationToken({ token: inspectCase.token });
+    const theirs = fromJson(InspectDelegationTokenResponseSchema, inspectCase.inspect?.response ?? {});
+    expect(ours.invalidityReason === "").toBe(ours.valid);
+    if (ours.valid) expect(theirs.valid).toBe(true);
+    if (!strict.includes(inspectCase.name)) {
+      expect({ ...ours, invalidityReason: "" }).toEqual({ ...theirs, invalidityReason: "" });
+    } else {
+      expect(ours.valid).toBe(false);
+      expect(ours.invalidityReason).toMatch(/canonical form|unpadded base64|more than 8192 bytes/);
+    }
+  });
 
   it("says everything about a good token", async () => {
     const { minter, admin } = await serverFor(alice);
