@@ -5,6 +5,10 @@ import { defineConfig } from "vitest/config";
 // Node itself adds "import" or "require": named here, CommonJS packages would get ES modules from require().
 const conditions = ["@tokens/source", "node", "default"];
 
+function project(name: string, test: { include: string[]; isolate?: boolean }) {
+  return { extends: true as const, test: { name, ...test } };
+}
+
 export default defineConfig({
   resolve: {
     conditions,
@@ -19,7 +23,6 @@ export default defineConfig({
   },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ["{packages,apps,examples,scripts}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     execArgv: ["--import", fileURLToPath(new URL("scripts/ts-workers.mjs", import.meta.url))],
     // A machine at a tenth of the usual speed must pass too; what these limits catch is what never ends.
@@ -27,5 +30,10 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
     reporters: ["default", "./scripts/count-reporter.mjs"],
+    projects: [
+      // One process runs many of these files and loads the sources once: a third less time. They share no state but modules.
+      project("unit", { include: ["{packages,scripts}/**/*.test.ts", "apps/*/src/**/*.test.ts"], isolate: false }),
+      project("e2e", { include: ["apps/*/e2e/**/*.test.ts", "examples/**/*.test.ts"] }),
+    ],
   },
 });

@@ -31,7 +31,8 @@ export default class CountReporter {
   }
 
   async #isWhole(modules) {
-    if (this.vitest.config.testNamePattern !== undefined) return false;
+    const { testNamePattern, project } = this.vitest.config;
+    if (testNamePattern !== undefined || project.length > 0) return false;
     const ran = new Set(modules.map(({ moduleId }) => moduleId));
     return (await this.vitest.globTestSpecifications()).every(({ moduleId }) => ran.has(moduleId));
   }
