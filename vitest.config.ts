@@ -17,6 +17,7 @@ export default defineConfig({
       "golden-files": fileURLToPath(new URL("scripts/golden-files.ts", import.meta.url)),
       "openid-provider": fileURLToPath(new URL("scripts/openid-provider.ts", import.meta.url)),
       "postgres-server": fileURLToPath(new URL("scripts/postgres-server.ts", import.meta.url)),
+      fuzz: fileURLToPath(new URL("scripts/fuzz.ts", import.meta.url)),
       "soak-count": fileURLToPath(new URL("scripts/soak-count.ts", import.meta.url)),
       softhsm: fileURLToPath(new URL("scripts/softhsm.ts", import.meta.url)),
     },

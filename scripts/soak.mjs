@@ -3,11 +3,11 @@ import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-/** What can be run, and where it stands. */
+/** What can be run, and where it stands: a part of the paths of its tests. */
 const soaks = {
   "audit-retention": "packages/minter/src/audit/retention-pause.test.ts",
+  fuzz: "fuzz.test.ts",
   "server-kill": "apps/server/e2e/durability.test.ts",
-  "prpc-fuzz": "packages/minter/src/rpc/prpc-fuzz.test.ts",
   "tokend-kill": "apps/tokend/e2e/kill.test.ts",
   "tokend-symlinks": "apps/tokend/e2e/symlinks.test.ts",
 };
