@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/operator.proto.
  */
 export const file_tokenserver_admin_operator: GenFile = /*@__PURE__*/
-  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iFwoVSW1wb3J0UG9saWNpZXNSZXF1ZXN0Ik0KFkltcG9ydFBvbGljaWVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSDwoHY2hhbmdlcxgCIAMoCRIQCgh3YXJuaW5ncxgDIAMoCSJeChJFeHBvcnRBdWRpdFJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWtpbmRzGAIgAygJEg4KBmZvbGxvdxgDIAEoCCIkChNFeHBvcnRBdWRpdFJlc3BvbnNlEg0KBWxpbmVzGAEgAygJIiYKDkV4cGxhaW5SZXF1ZXN0EhQKDHJlZmVyZW5jZV9pZBgBIAEoCSLLAQoPRXhwbGFpblJlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm1ldGhvZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmRldGFpbBgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSNQoKY29uc2lkZXJlZBgHIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkNvbnNpZGVyZWRSdWxlIi4KDkNvbnNpZGVyZWRSdWxlEgwKBHJ1bGUYASABKAkSDgoGZmFpbGVkGAIgASgJItcBCgpTaWduaW5nS2V5Eg4KBmtleV9pZBgBIAEoCRIPCgdwdXJwb3NlGAIgASgJEg0KBXN0YXRlGAMgASgJEg8KB2JhY2tlbmQYBCABKAkSKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc2lnbnNfZnJvbRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdGFpbnRlZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEQoPTGlzdEtleXNSZXF1ZXN0Ij8KEExpc3RLZXlzUmVzcG9uc2USKwoEa2V5cxgBIAMoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkiIwoQUm90YXRlS2V5UmVxdWVzdBIPCgdwdXJwb3NlGAEgASgJIj8KEVJvdGF0ZUtleVJlc3BvbnNlEioKA2tleRgBIAEoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkiIQoPVGFpbnRLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSI+ChBUYWludEtleVJlc3BvbnNlEioKA2tleRgBIAEoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkypQQKCE9wZXJhdG9yEl4KC0V4cG9ydEF1ZGl0EiUudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwb3J0QXVkaXRSZXF1ZXN0GiYudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwb3J0QXVkaXRSZXNwb25zZTABElMKCExpc3RLZXlzEiIudG9rZW5zZXJ2ZXIuYWRtaW4uTGlzdEtleXNSZXF1ZXN0GiMudG9rZW5zZXJ2ZXIuYWRtaW4uTGlzdEtleXNSZXNwb25zZRJWCglSb3RhdGVLZXkSIy50b2tlbnNlcnZlci5hZG1pbi5Sb3RhdGVLZXlSZXF1ZXN0GiQudG9rZW5zZXJ2ZXIuYWRtaW4uUm90YXRlS2V5UmVzcG9uc2USUwoIVGFpbnRLZXkSIi50b2tlbnNlcnZlci5hZG1pbi5UYWludEtleVJlcXVlc3QaIy50b2tlbnNlcnZlci5hZG1pbi5UYWludEtleVJlc3BvbnNlEmUKDkltcG9ydFBvbGljaWVzEigudG9rZW5zZXJ2ZXIuYWRtaW4uSW1wb3J0UG9saWNpZXNSZXF1ZXN0GikudG9rZW5zZXJ2ZXIuYWRtaW4uSW1wb3J0UG9saWNpZXNSZXNwb25zZRJQCgdFeHBsYWluEiEudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwbGFpblJlcXVlc3QaIi50b2tlbnNlcnZlci5hZG1pbi5FeHBsYWluUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiB0b2tlbnNlcnZlci9hZG1pbi9vcGVyYXRvci5wcm90bxIRdG9rZW5zZXJ2ZXIuYWRtaW4iFwoVSW1wb3J0UG9saWNpZXNSZXF1ZXN0Ik0KFkltcG9ydFBvbGljaWVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSDwoHY2hhbmdlcxgCIAMoCRIQCgh3YXJuaW5ncxgDIAMoCSJeChJFeHBvcnRBdWRpdFJlcXVlc3QSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWtpbmRzGAIgAygJEg4KBmZvbGxvdxgDIAEoCCIkChNFeHBvcnRBdWRpdFJlc3BvbnNlEg0KBWxpbmVzGAEgAygJIiYKDkV4cGxhaW5SZXF1ZXN0EhQKDHJlZmVyZW5jZV9pZBgBIAEoCSLLAQoPRXhwbGFpblJlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm1ldGhvZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmRldGFpbBgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSNQoKY29uc2lkZXJlZBgHIAMoCzIhLnRva2Vuc2VydmVyLmFkbWluLkNvbnNpZGVyZWRSdWxlIi4KDkNvbnNpZGVyZWRSdWxlEgwKBHJ1bGUYASABKAkSDgoGZmFpbGVkGAIgASgJItcBCgpTaWduaW5nS2V5Eg4KBmtleV9pZBgBIAEoCRIPCgdwdXJwb3NlGAIgASgJEg0KBXN0YXRlGAMgASgJEg8KB2JhY2tlbmQYBCABKAkSKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc2lnbnNfZnJvbRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdGFpbnRlZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEQoPTGlzdEtleXNSZXF1ZXN0Ij8KEExpc3RLZXlzUmVzcG9uc2USKwoEa2V5cxgBIAMoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkiIwoQUm90YXRlS2V5UmVxdWVzdBIPCgdwdXJwb3NlGAEgASgJIj8KEVJvdGF0ZUtleVJlc3BvbnNlEioKA2tleRgBIAEoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkiIQoPVGFpbnRLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSI+ChBUYWludEtleVJlc3BvbnNlEioKA2tleRgBIAEoCzIdLnRva2Vuc2VydmVyLmFkbWluLlNpZ25pbmdLZXkivwEKD1Jldm9jYXRpb25FbnRyeRIOCgZudW1iZXIYASABKAMSDAoEa2luZBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBSABKAkSEgoKcmV2b2tlZF9ieRgGIAEoCRIuCgpyZXZva2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJkChJSZXZva2VUb2tlblJlcXVlc3QSEwoLZmluZ2VycHJpbnQYASABKAkSDgoGcmVhc29uGAIgASgJEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJIChNSZXZva2VUb2tlblJlc3BvbnNlEjEKBWVudHJ5GAEgASgLMiIudG9rZW5zZXJ2ZXIuYWRtaW4uUmV2b2NhdGlvbkVudHJ5Il8KFFJldm9rZU1hY2hpbmVSZXF1ZXN0EgwKBGZxZG4YASABKAkSDgoGcmVhc29uGAIgASgJEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJKChVSZXZva2VNYWNoaW5lUmVzcG9uc2USMQoFZW50cnkYASABKAsyIi50b2tlbnNlcnZlci5hZG1pbi5SZXZvY2F0aW9uRW50cnkiJgoWVW5yZXZva2VNYWNoaW5lUmVxdWVzdBIMCgRmcWRuGAEgASgJIk4KF1VucmV2b2tlTWFjaGluZVJlc3BvbnNlEjMKB2VudHJpZXMYASADKAsyIi50b2tlbnNlcnZlci5hZG1pbi5SZXZvY2F0aW9uRW50cnkiLQoPUmV2b2tlQ0FSZXF1ZXN0EgoKAmNuGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJHChBSZXZva2VDQVJlc3BvbnNlEjMKB2VudHJpZXMYASADKAsyIi50b2tlbnNlcnZlci5hZG1pbi5SZXZvY2F0aW9uRW50cnkiJgoWTGlzdFJldm9jYXRpb25zUmVxdWVzdBIMCgRraW5kGAEgASgJIl4KF0xpc3RSZXZvY2F0aW9uc1Jlc3BvbnNlEg4KBm51bWJlchgBIAEoAxIzCgdlbnRyaWVzGAIgAygLMiIudG9rZW5zZXJ2ZXIuYWRtaW4uUmV2b2NhdGlvbkVudHJ5MpAICghPcGVyYXRvchJeCgtFeHBvcnRBdWRpdBIlLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVxdWVzdBomLnRva2Vuc2VydmVyLmFkbWluLkV4cG9ydEF1ZGl0UmVzcG9uc2UwARJTCghMaXN0S2V5cxIiLnRva2Vuc2VydmVyLmFkbWluLkxpc3RLZXlzUmVxdWVzdBojLnRva2Vuc2VydmVyLmFkbWluLkxpc3RLZXlzUmVzcG9uc2USVgoJUm90YXRlS2V5EiMudG9rZW5zZXJ2ZXIuYWRtaW4uUm90YXRlS2V5UmVxdWVzdBokLnRva2Vuc2VydmVyLmFkbWluLlJvdGF0ZUtleVJlc3BvbnNlElMKCFRhaW50S2V5EiIudG9rZW5zZXJ2ZXIuYWRtaW4uVGFpbnRLZXlSZXF1ZXN0GiMudG9rZW5zZXJ2ZXIuYWRtaW4uVGFpbnRLZXlSZXNwb25zZRJlCg5JbXBvcnRQb2xpY2llcxIoLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVxdWVzdBopLnRva2Vuc2VydmVyLmFkbWluLkltcG9ydFBvbGljaWVzUmVzcG9uc2USUAoHRXhwbGFpbhIhLnRva2Vuc2VydmVyLmFkbWluLkV4cGxhaW5SZXF1ZXN0GiIudG9rZW5zZXJ2ZXIuYWRtaW4uRXhwbGFpblJlc3BvbnNlElwKC1Jldm9rZVRva2VuEiUudG9rZW5zZXJ2ZXIuYWRtaW4uUmV2b2tlVG9rZW5SZXF1ZXN0GiYudG9rZW5zZXJ2ZXIuYWRtaW4uUmV2b2tlVG9rZW5SZXNwb25zZRJiCg1SZXZva2VNYWNoaW5lEicudG9rZW5zZXJ2ZXIuYWRtaW4uUmV2b2tlTWFjaGluZVJlcXVlc3QaKC50b2tlbnNlcnZlci5hZG1pbi5SZXZva2VNYWNoaW5lUmVzcG9uc2USaAoPVW5yZXZva2VNYWNoaW5lEikudG9rZW5zZXJ2ZXIuYWRtaW4uVW5yZXZva2VNYWNoaW5lUmVxdWVzdBoqLnRva2Vuc2VydmVyLmFkbWluLlVucmV2b2tlTWFjaGluZVJlc3BvbnNlElMKCFJldm9rZUNBEiIudG9rZW5zZXJ2ZXIuYWRtaW4uUmV2b2tlQ0FSZXF1ZXN0GiMudG9rZW5zZXJ2ZXIuYWRtaW4uUmV2b2tlQ0FSZXNwb25zZRJoCg9MaXN0UmV2b2NhdGlvbnMSKS50b2tlbnNlcnZlci5hZG1pbi5MaXN0UmV2b2NhdGlvbnNSZXF1ZXN0GioudG9rZW5zZXJ2ZXIuYWRtaW4uTGlzdFJldm9jYXRpb25zUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * ImportPoliciesRequest asks for an import.
@@ -418,6 +418,322 @@ export const TaintKeyResponseSchema: GenMessage<TaintKeyResponse> = /*@__PURE__*
   messageDesc(file_tokenserver_admin_operator, 13);
 
 /**
+ * RevocationEntry is an entry of the revocation feed as an operator sees it.
+ *
+ * @generated from message tokenserver.admin.RevocationEntry
+ */
+export type RevocationEntry = Message<"tokenserver.admin.RevocationEntry"> & {
+  /**
+   * Number of the entry in the feed.
+   *
+   * @generated from field: int64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * What is revoked: token, machine, certificate or ca.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * Fingerprint of the token, name of the machine, unique_id of the CA, or of a certificate both unique_id and serial number in
+   * hexadecimal, with a colon between.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * From then on it counts no more. Absent: it counts for ever.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Why, in the words of whoever did it.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * Who did it: an identity, "local" for the admin listener, or "crl" and the name of a revocation list.
+   *
+   * @generated from field: string revoked_by = 6;
+   */
+  revokedBy: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp revoked_at = 7;
+   */
+  revokedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.RevocationEntry.
+ * Use `create(RevocationEntrySchema)` to create a new message.
+ */
+export const RevocationEntrySchema: GenMessage<RevocationEntry> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 14);
+
+/**
+ * RevokeTokenRequest names a token.
+ *
+ * @generated from message tokenserver.admin.RevokeTokenRequest
+ */
+export type RevokeTokenRequest = Message<"tokenserver.admin.RevokeTokenRequest"> & {
+  /**
+   * The first 16 bytes of the SHA-256 of the token's text, in hexadecimal.
+   *
+   * @generated from field: string fingerprint = 1;
+   */
+  fingerprint: string;
+
+  /**
+   * Why; for the operators.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * When the token expires. Absent: in a day and some minutes, when every token has that is there now.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 3;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.RevokeTokenRequest.
+ * Use `create(RevokeTokenRequestSchema)` to create a new message.
+ */
+export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 15);
+
+/**
+ * RevokeTokenResponse has the new entry.
+ *
+ * @generated from message tokenserver.admin.RevokeTokenResponse
+ */
+export type RevokeTokenResponse = Message<"tokenserver.admin.RevokeTokenResponse"> & {
+  /**
+   * The entry.
+   *
+   * @generated from field: tokenserver.admin.RevocationEntry entry = 1;
+   */
+  entry?: RevocationEntry | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.RevokeTokenResponse.
+ * Use `create(RevokeTokenResponseSchema)` to create a new message.
+ */
+export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 16);
+
+/**
+ * RevokeMachineRequest names a machine.
+ *
+ * @generated from message tokenserver.admin.RevokeMachineRequest
+ */
+export type RevokeMachineRequest = Message<"tokenserver.admin.RevokeMachineRequest"> & {
+  /**
+   * Its name, as in its tokens.
+   *
+   * @generated from field: string fqdn = 1;
+   */
+  fqdn: string;
+
+  /**
+   * Why; for the operators.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Until when. Absent: for ever.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 3;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.RevokeMachineRequest.
+ * Use `create(RevokeMachineRequestSchema)` to create a new message.
+ */
+export const RevokeMachineRequestSchema: GenMessage<RevokeMachineRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 17);
+
+/**
+ * RevokeMachineResponse has the new entry.
+ *
+ * @generated from message tokenserver.admin.RevokeMachineResponse
+ */
+export type RevokeMachineResponse = Message<"tokenserver.admin.RevokeMachineResponse"> & {
+  /**
+   * The entry.
+   *
+   * @generated from field: tokenserver.admin.RevocationEntry entry = 1;
+   */
+  entry?: RevocationEntry | undefined;
+};
+
+/**
+ * Describes the message tokenserver.admin.RevokeMachineResponse.
+ * Use `create(RevokeMachineResponseSchema)` to create a new message.
+ */
+export const RevokeMachineResponseSchema: GenMessage<RevokeMachineResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 18);
+
+/**
+ * UnrevokeMachineRequest names a machine.
+ *
+ * @generated from message tokenserver.admin.UnrevokeMachineRequest
+ */
+export type UnrevokeMachineRequest = Message<"tokenserver.admin.UnrevokeMachineRequest"> & {
+  /**
+   * Its name, as in its tokens.
+   *
+   * @generated from field: string fqdn = 1;
+   */
+  fqdn: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.UnrevokeMachineRequest.
+ * Use `create(UnrevokeMachineRequestSchema)` to create a new message.
+ */
+export const UnrevokeMachineRequestSchema: GenMessage<UnrevokeMachineRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 19);
+
+/**
+ * UnrevokeMachineResponse has the entries that are gone.
+ *
+ * @generated from message tokenserver.admin.UnrevokeMachineResponse
+ */
+export type UnrevokeMachineResponse = Message<"tokenserver.admin.UnrevokeMachineResponse"> & {
+  /**
+   * The entries.
+   *
+   * @generated from field: repeated tokenserver.admin.RevocationEntry entries = 1;
+   */
+  entries: RevocationEntry[];
+};
+
+/**
+ * Describes the message tokenserver.admin.UnrevokeMachineResponse.
+ * Use `create(UnrevokeMachineResponseSchema)` to create a new message.
+ */
+export const UnrevokeMachineResponseSchema: GenMessage<UnrevokeMachineResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 20);
+
+/**
+ * RevokeCARequest names a CA.
+ *
+ * @generated from message tokenserver.admin.RevokeCARequest
+ */
+export type RevokeCARequest = Message<"tokenserver.admin.RevokeCARequest"> & {
+  /**
+   * Its common name.
+   *
+   * @generated from field: string cn = 1;
+   */
+  cn: string;
+
+  /**
+   * Why; for the operators.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.RevokeCARequest.
+ * Use `create(RevokeCARequestSchema)` to create a new message.
+ */
+export const RevokeCARequestSchema: GenMessage<RevokeCARequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 21);
+
+/**
+ * RevokeCAResponse has the new entries.
+ *
+ * @generated from message tokenserver.admin.RevokeCAResponse
+ */
+export type RevokeCAResponse = Message<"tokenserver.admin.RevokeCAResponse"> & {
+  /**
+   * One for each unique_id that the CA ever had.
+   *
+   * @generated from field: repeated tokenserver.admin.RevocationEntry entries = 1;
+   */
+  entries: RevocationEntry[];
+};
+
+/**
+ * Describes the message tokenserver.admin.RevokeCAResponse.
+ * Use `create(RevokeCAResponseSchema)` to create a new message.
+ */
+export const RevokeCAResponseSchema: GenMessage<RevokeCAResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 22);
+
+/**
+ * ListRevocationsRequest says what is wanted.
+ *
+ * @generated from message tokenserver.admin.ListRevocationsRequest
+ */
+export type ListRevocationsRequest = Message<"tokenserver.admin.ListRevocationsRequest"> & {
+  /**
+   * token, machine, certificate or ca. Empty: all.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+};
+
+/**
+ * Describes the message tokenserver.admin.ListRevocationsRequest.
+ * Use `create(ListRevocationsRequestSchema)` to create a new message.
+ */
+export const ListRevocationsRequestSchema: GenMessage<ListRevocationsRequest> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 23);
+
+/**
+ * ListRevocationsResponse has what is revoked.
+ *
+ * @generated from message tokenserver.admin.ListRevocationsResponse
+ */
+export type ListRevocationsResponse = Message<"tokenserver.admin.ListRevocationsResponse"> & {
+  /**
+   * Number of the feed.
+   *
+   * @generated from field: int64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * The entries, by ascending number.
+   *
+   * @generated from field: repeated tokenserver.admin.RevocationEntry entries = 2;
+   */
+  entries: RevocationEntry[];
+};
+
+/**
+ * Describes the message tokenserver.admin.ListRevocationsResponse.
+ * Use `create(ListRevocationsResponseSchema)` to create a new message.
+ */
+export const ListRevocationsResponseSchema: GenMessage<ListRevocationsResponse> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_operator, 24);
+
+/**
  * Operator is for whoever runs the server. Callers must be in the group "administrators", or on the admin listener.
  *
  * @generated from service tokenserver.admin.Operator
@@ -482,6 +798,56 @@ export const Operator: GenService<{
     methodKind: "unary";
     input: typeof ExplainRequestSchema;
     output: typeof ExplainResponseSchema;
+  },
+  /**
+   * RevokeToken takes back one token, of any kind.
+   *
+   * @generated from rpc tokenserver.admin.Operator.RevokeToken
+   */
+  revokeToken: {
+    methodKind: "unary";
+    input: typeof RevokeTokenRequestSchema;
+    output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * RevokeMachine takes back all tokens of a machine; it gets no new ones either.
+   *
+   * @generated from rpc tokenserver.admin.Operator.RevokeMachine
+   */
+  revokeMachine: {
+    methodKind: "unary";
+    input: typeof RevokeMachineRequestSchema;
+    output: typeof RevokeMachineResponseSchema;
+  },
+  /**
+   * UnrevokeMachine ends the revocation of a machine by its name. NOT_FOUND if there is none.
+   *
+   * @generated from rpc tokenserver.admin.Operator.UnrevokeMachine
+   */
+  unrevokeMachine: {
+    methodKind: "unary";
+    input: typeof UnrevokeMachineRequestSchema;
+    output: typeof UnrevokeMachineResponseSchema;
+  },
+  /**
+   * RevokeCA takes back all tokens of a CA's machines, for ever; they get no new ones either. The CA may have been removed.
+   *
+   * @generated from rpc tokenserver.admin.Operator.RevokeCA
+   */
+  revokeCA: {
+    methodKind: "unary";
+    input: typeof RevokeCARequestSchema;
+    output: typeof RevokeCAResponseSchema;
+  },
+  /**
+   * ListRevocations answers what is revoked now, oldest first.
+   *
+   * @generated from rpc tokenserver.admin.Operator.ListRevocations
+   */
+  listRevocations: {
+    methodKind: "unary";
+    input: typeof ListRevocationsRequestSchema;
+    output: typeof ListRevocationsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tokenserver_admin_operator, 0);
