@@ -1,13 +1,7 @@
-import { type RawBuilder, sql } from "kysely";
+import { sql } from "kysely";
 import type { LeaseStore } from "../jobs/lease-store.js";
-import type { Database, Engine } from "./tables.js";
-
-/** Milliseconds of the store's own clock. */
-function storeClock(engine: Engine): RawBuilder<number> {
-  return engine === "postgres"
-    ? sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`
-    : sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
-}
+import { storeClock } from "./store-clock.js";
+import type { Database } from "./tables.js";
 
 /** Leases as rows. */
 export function sqlLeaseStore({ db, engine }: Database): LeaseStore {

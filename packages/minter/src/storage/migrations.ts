@@ -1,4 +1,5 @@
 import { type Kysely, type Migration, sql } from "kysely";
+import { storeClock } from "./store-clock.js";
 import type { Engine } from "./tables.js";
 
 /**
@@ -11,6 +12,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     "0002-audit": { up: (db) => createAudit(db, engine) },
     "0003-certificate-authorities": { up: (db) => createCertificateAuthorities(db, engine) },
     "0004-key-ring": { up: addKeyRing },
+    "0005-revocation-feed": { up: (db) => createRevocationFeed(db, engine) },
   };
 }
 
@@ -141,4 +143,33 @@ async function addKeyRing({ schema }: Schema): Promise<void> {
     .addColumn("signs_from_ms", "bigint", (column) => column.notNull().defaultTo(0))
     .execute();
   await keys().addColumn("tainted_at_ms", "bigint").execute();
+}
+
+/**
+ * The feed's number begins at the time in milliseconds: a database that is made anew is ahead of what the one before has
+ * published. From there it counts changes, so that one that was put back to an older state is behind.
+ */
+async function createRevocationFeed(db: Schema, engine: Engine): Promise<void> {
+  const { schema } = db;
+  await schema
+    .createTable("trust_feed")
+    .addColumn("id", "integer", (column) => column.primaryKey())
+    .addColumn("number", "bigint", (column) => column.notNull())
+    .addColumn("keys", "text", (column) => column.notNull())
+    .addColumn("history_from", "bigint", (column) => column.notNull())
+    .execute();
+  const now = storeClock(engine);
+  await sql`insert into trust_feed (id, number, keys, history_from) values (1, ${now}, '[]', ${now})`.execute(db);
+  await schema
+    .createTable("revocations")
+    .addColumn("number", "bigint", (column) => column.primaryKey())
+    .addColumn("kind", "text", (column) => column.notNull())
+    .addColumn("subject", "text", (column) => column.notNull())
+    .addColumn("until_s", "bigint")
+    .addColumn("reason", "text", (column) => column.notNull())
+    .addColumn("revoked_by", "text", (column) => column.notNull())
+    .addColumn("revoked_at_ms", "bigint", (column) => column.notNull())
+    .addColumn("removed_number", "bigint")
+    .addColumn("removed_at_ms", "bigint")
+    .execute();
 }

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { type AuditAppend, sqlAuditStore } from "./audit-store.js";
 import { sqlAuthorityStore } from "./authority-store.js";
 import { sqlCrlStore } from "./crl-store.js";
+import { sqlFeedStore } from "./feed-store.js";
 import { sqlKeyStore } from "./key-store.js";
 import { sqlLeaseStore } from "./lease-store.js";
 import { migrate } from "./migrate.js";
@@ -22,6 +23,7 @@ export async function openSqlStorage(database: Database, append: AuditAppend): P
     policies: sqlPolicyStore(database),
     authorities: sqlAuthorityStore(database),
     crls: sqlCrlStore(database),
+    feed: sqlFeedStore(database),
     leases: sqlLeaseStore(database),
     audit: sqlAuditStore(database, append),
     ping: async () => void (await sql`select 1`.execute(database.db)),

@@ -4,6 +4,7 @@ import type { CrlStore } from "../certificate-authorities/crl-store.js";
 import type { LeaseStore } from "../jobs/lease-store.js";
 import type { KeyStore } from "../keys/key-store.js";
 import type { PolicyStore } from "../policies/policy-store.js";
+import type { FeedStore } from "../trust/feed-store.js";
 
 /**
  * Where a token server keeps what must outlive it: one narrow store per feature. All methods reject with
@@ -14,6 +15,7 @@ export interface Storage {
   readonly policies: PolicyStore;
   readonly authorities: AuthorityStore;
   readonly crls: CrlStore;
+  readonly feed: FeedStore;
   readonly leases: LeaseStore;
   readonly audit: AuditStore;
   /** Whether the engine answers now. */

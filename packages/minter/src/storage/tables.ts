@@ -1,3 +1,4 @@
+import type { RevokedSubject } from "@tokens/machine-auth";
 import type { Generated, Kysely } from "kysely";
 import type { AuditKind } from "../audit/audit-store.js";
 import type { KeyBackend } from "../keys/key-backend.js";
@@ -58,6 +59,26 @@ export interface Tables {
     parts: number;
   };
   crl_parts: { list_id: string; digest: string; part: number; bytes: Uint8Array };
+  trust_feed: {
+    id: number;
+    number: number;
+    /** JSON: the keys that verifiers may trust. */
+    keys: string;
+    history_from: number;
+  };
+  revocations: {
+    number: number;
+    kind: RevokedSubject["kind"];
+    subject: string;
+    /** Unix seconds; null: for ever. */
+    until_s: number | null;
+    reason: string;
+    revoked_by: string;
+    revoked_at_ms: number;
+    /** The feed's number from which on it is gone, and when it went. */
+    removed_number: number | null;
+    removed_at_ms: number | null;
+  };
   crl_checks: { list_id: string; checked_at_ms: number | null; failed_at_ms: number | null; failure: string };
 }
 

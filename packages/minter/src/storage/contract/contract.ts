@@ -1,6 +1,7 @@
 import { auditCases } from "./audit-cases.js";
 import { authorityCases } from "./authority-cases.js";
 import { crlCases } from "./crl-cases.js";
+import { feedCases } from "./feed-cases.js";
 import { keyCases } from "./key-cases.js";
 import { leaseCases } from "./lease-cases.js";
 import { policyCases } from "./policy-cases.js";
@@ -12,6 +13,7 @@ export const storageContract: readonly StorageCase[] = [
   ...policyCases,
   ...authorityCases,
   ...crlCases,
+  ...feedCases,
   ...leaseCases,
   ...auditCases,
 ];
