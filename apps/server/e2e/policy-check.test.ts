@@ -29,6 +29,22 @@ describe("tokens policy check", () => {
     ]);
   });
 
+  it("looks at the projects and their accounts, too, as a staging server sees them if asked", async () => {
+    const project = (id: string, owner: string) =>
+      `projects { id: "${id}" owned_by: "${owner}" identity_config { staging_service_account_email: "d@x.y" } }\n`;
+    write("projects.cfg", project("one", "a") + project("two", "b"));
+    write("project_owned_accounts.yaml", "mapping:\n  - project: [one]\n    service_account: [a@x.y]\n");
+    expect((await runTokens(["policy", "check", folder])).code).toBe(0);
+    write("project_owned_accounts.yaml", "mapping:\n  - project: [one]\n    service_account: [A@x.y]\n");
+    const { code, stdout } = await runTokens(["policy", "check", folder, "--staging"]);
+    expect(code).toBe(1);
+    expect(stdout.split("\n")).toEqual([
+      "projects.cfg:2:54: project-scoped account d@x.y is used by multiple teams: a, b",
+      'project_owned_accounts.yaml:3:23: service_account "A@x.y" must be lowercase',
+      "",
+    ]);
+  });
+
   it("takes warnings for no reason to fail", async () => {
     write("groups.cfg", 'groups { name: "g" globs: "bot:*x.y" }\n');
     const { code, stdout } = await runTokens(["policy", "check", folder, "--json"]);

@@ -116,7 +116,8 @@ async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, lo
   const crl = crlSettings(settings);
   const serviceHosts = allowedHosts("allow-service-host", settings["allow-service-host"]);
   const features = { ...identity, ...callers, policySource, keys, crl, serviceHosts, audit };
-  const starting = startTokenServer({ ...features, storage, log, metrics });
+  const isStaging = settings.staging;
+  const starting = startTokenServer({ ...features, isStaging, storage, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
     await storage.close();
     throw error;

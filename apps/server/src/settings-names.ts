@@ -7,6 +7,7 @@ export type SettingName =
   | "app-id"
   | "service-account"
   | "service-version"
+  | "staging"
   | "storage"
   | "key-encryption-key"
   | "key-lead"
@@ -28,7 +29,7 @@ export type SettingName =
   | "oidc-audience"
   | "oidc-domains";
 
-/** Each setting, what it takes and what it means. */
+/** Each setting, what it takes and what it means. What takes nothing is on or off. */
 export const SETTINGS: Record<SettingName, readonly [value: string, meaning: string]> = {
   config: ["DIR", "folder with tokenserver.cfg and the CA certificates that it names"],
   data: ["DIR", "folder for what the server keeps; made if it is not there"],
@@ -40,6 +41,7 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "app-id": ["ID", "whose configuration this is (default tokens)"],
   "service-account": ["EMAIL", "who the tokens say issued them (default tokens@localhost)"],
   "service-version": ["TEXT", "what responses call the version (default ID/VERSION)"],
+  staging: ["", "a server for trials: projects have their staging accounts, where projects.cfg names them"],
   storage: ["FILE|URL", "a SQLite file (default DATA/tokens.db), or postgres://… for several servers together"],
   "key-encryption-key": [
     "FILE|URI",

@@ -27,6 +27,7 @@ describe("readSettings", () => {
       "service-account": "tokens@localhost",
       "key-lead": "10m",
       "key-rotation": "720h",
+      staging: false,
       audit: "required",
       "audit-retention": "8760h",
       "audit-retention-machines": "2160h",
@@ -64,6 +65,7 @@ describe("readSettings", () => {
       "service-account": "a@b.c",
       "app-id": "app",
       audit: "best-effort",
+      staging: "true",
     };
     for (const name of Object.keys(SETTINGS) as SettingName[]) {
       const rest = Object.fromEntries(
@@ -71,10 +73,18 @@ describe("readSettings", () => {
       );
       delete rest[name];
       const value = values[name] ?? "y";
-      const expected = { [name]: REPEATABLE.has(name) ? [value] : value };
+      const isSwitch = SETTINGS[name][0] === "";
+      const expected = { [name]: isSwitch ? true : REPEATABLE.has(name) ? [value] : value };
       expect(readSettings(rest, { [environmentName(name)]: value }, undefined)).toMatchObject(expected);
       expect(readSettings(rest, {}, file(`${name}: "${value}"\n`))).toMatchObject(expected);
     }
+  });
+
+  it("has settings that are on or off", () => {
+    expect(readSettings({ ...flags, staging: true }, {}, undefined).staging).toBe(true);
+    expect(readSettings(flags, {}, file("staging: true\n")).staging).toBe(true);
+    expect(readSettings(flags, { TOKENS_STAGING: "false" }, file("staging: true\n")).staging).toBe(false);
+    expect(() => readSettings(flags, { TOKENS_STAGING: "1" }, undefined)).toThrow(/staging: must be true or false/);
   });
 
   it.each([

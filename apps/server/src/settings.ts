@@ -9,6 +9,10 @@ const list = z
   .union([path, z.array(path)])
   .transform((value) => [value].flat())
   .default([]);
+const onOrOff = z
+  .union([z.boolean(), z.enum(["true", "false"])], { error: "must be true or false" })
+  .transform((value) => String(value) === "true")
+  .default(false);
 
 // Not exported: its inferred type is the interface below.
 const schema = z
@@ -26,6 +30,7 @@ const schema = z
       .regex(/^[0-9a-zA-Z_.+%-]+@[0-9a-zA-Z_.-]+$/, "must be an e-mail address")
       .default("tokens@localhost"),
     "service-version": z.string().min(1).optional(),
+    staging: onOrOff,
     storage: path.optional(),
     "key-encryption-key": path.optional(),
     "key-lead": z.string().default("10m"),
@@ -62,7 +67,7 @@ export type Settings = z.output<typeof schema>;
  * Throws a UsageError that names what is wrong.
  */
 export function readSettings(
-  flags: Readonly<Record<string, string | readonly string[] | undefined>>,
+  flags: Readonly<Record<string, string | true | readonly string[] | undefined>>,
   environment: Readonly<Record<string, string | undefined>>,
   file: string | undefined,
 ): Settings {

@@ -36,3 +36,15 @@ export {
   type TokenServerConfig,
   TokenServerConfigSchema,
 } from "./gen/tokenserver/admin/config_pb.js";
+export {
+  type GitilesLocation,
+  GitilesLocationSchema,
+  type IdentityConfig,
+  IdentityConfigSchema,
+  type Project,
+  ProjectSchema,
+  type ProjectsCfg,
+  ProjectsCfgSchema,
+  type Team,
+  TeamSchema,
+} from "./gen/tokenserver/admin/projects_pb.js";

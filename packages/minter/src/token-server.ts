@@ -58,6 +58,8 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly crl?: CrlSettings;
   /** Services, as `host:port`, that delegations may name by a URL with a private address. Default: none. */
   readonly serviceHosts?: ReadonlySet<string>;
+  /** Whether this is a server for trials, where projects may have other service accounts. Default: no. */
+  readonly isStaging?: boolean;
   /** Default: required; records of machines are kept for 90 days, those of decisions for a year. */
   readonly audit?: AuditSettings;
   readonly log: Logger;
@@ -172,12 +174,13 @@ async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "c
 }
 
 /** The policies of a server. The ids of its CAs are kept for ever: a new CA never gets the id of an old one. */
-function openPolicies({ policySource, storage, crl, log }: TokenServerParts, clock: () => number) {
+function openPolicies({ policySource, storage, crl, isStaging = false, log }: TokenServerParts, clock: () => number) {
   const crlHosts = crl?.hosts ?? new Set<string>();
   return PoliciesInForce.open({
     source: policySource,
     store: storage.policies,
-    compile: async (source) => compilePolicy(source, { owners: await storage.authorities.owners(), crlHosts }),
+    compile: async (source) =>
+      compilePolicy(source, { owners: await storage.authorities.owners(), crlHosts, isStaging }),
     remember: ({ cas, revision }) => storage.authorities.replaceAll(importedAuthorities(cas), revision),
     log,
     clock,

@@ -7,8 +7,9 @@ export function addPolicy(tokens: Command): void {
     .command("check")
     .description("Check all policy files of a folder, and run the tests in them. Exit code: 0 good, 1 any error.")
     .argument("<DIR>", "the config folder")
+    .option("--staging", "as a server with --staging reads them")
     .option("--json", "one JSON object a line for each problem")
-    .action(async (folder: string, options: { json?: true }) => {
+    .action(async (folder: string, options: { json?: true; staging?: true }) => {
       const { checkPolicy } = await import("../check-policy.js");
       process.exitCode = await checkPolicy(folder, options);
     });

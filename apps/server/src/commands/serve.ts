@@ -8,7 +8,8 @@ export function addServe(tokens: Command): void {
     .description("Run the server. Every setting is also an environment variable and a key of the settings file.");
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
     const [value, meaning] = SETTINGS[name];
-    const option = new Option(`--${name} <${value}>`, `${meaning} [${environmentName(name)}]`);
+    const argument = value === "" ? "" : ` <${value}>`;
+    const option = new Option(`--${name}${argument}`, `${meaning} [${environmentName(name)}]`);
     serve.addOption(REPEATABLE.has(name) ? option.argParser(collect) : option);
   }
   serve

@@ -3,7 +3,9 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import {
   DelegationPermissionsSchema,
   GroupsConfigSchema,
+  ProjectsCfgSchema,
   RealmsConfigSchema,
+  ServiceAccountsProjectMappingSchema,
   TokenServerConfigSchema,
 } from "@tokens/api/config";
 import { compileGroups, type Groups } from "../access/groups.js";
@@ -16,6 +18,12 @@ import { checkDelegationCases } from "../delegation/delegation-cases.js";
 import type { DelegationRule } from "../delegation/delegation-rules.js";
 import { checkOverlaps } from "../delegation/overlapping-rules.js";
 import { checkUnmatchable } from "../delegation/unmatchable-rules.js";
+import {
+  compileProjectIdentities,
+  type ProjectIdentities,
+  type ProjectsContext,
+} from "../project-tokens/project-identities.js";
+import { type AccountMapping, compileAccountMapping } from "../service-accounts/account-mapping.js";
 import { describeProblem, PolicyError, type PolicyProblem } from "./policy-problem.js";
 import { PolicyReader, type PolicySource } from "./policy-reader.js";
 
@@ -28,7 +36,12 @@ export interface Policy {
   readonly realms: Realms;
   /** The rules of delegation.cfg, and the implicit one behind them. */
   readonly delegation: readonly DelegationRule[];
+  readonly projectIdentities: ProjectIdentities;
+  readonly accountMapping: AccountMapping;
 }
+
+/** What policies are measured with besides themselves. */
+export type PolicyContext = CaPolicyContext & ProjectsContext;
 
 /** A policy, and how it came about. */
 export interface CompiledPolicy {
@@ -47,9 +60,14 @@ export interface CompiledPolicy {
  */
 export async function compilePolicy(
   source: PolicySource,
-  context: Partial<CaPolicyContext> = {},
+  context: Partial<PolicyContext> = {},
 ): Promise<CompiledPolicy> {
-  const { policy, reader } = await readPolicy(source, { owners: new Map(), crlHosts: new Set(), ...context });
+  const { policy, reader } = await readPolicy(source, {
+    owners: new Map(),
+    crlHosts: new Set(),
+    isStaging: false,
+    ...context,
+  });
   const errors = reader.problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new PolicyError(errors.map(describeProblem).join("\n"), reader.problems);
   return { policy, files: reader.files, contents: reader.contents, warnings: reader.problems };
@@ -57,7 +75,7 @@ export async function compilePolicy(
 
 async function readPolicy(
   source: PolicySource,
-  context: CaPolicyContext,
+  context: PolicyContext,
 ): Promise<{ policy: Policy; reader: PolicyReader }> {
   const reader = new PolicyReader(source);
   const groups = await reader.compile("groups", GroupsConfigSchema, compileGroups);
@@ -70,6 +88,14 @@ async function readPolicy(
   const delegation = await reader.compile("delegation", DelegationPermissionsSchema, (config, findings) =>
     compileDelegationRules(config, groups, findings),
   );
+  const projectIdentities = await reader.compile("projects", ProjectsCfgSchema, (config, findings) =>
+    compileProjectIdentities(config, findings, context),
+  );
+  const accountMapping = await reader.compile(
+    "project_owned_accounts",
+    ServiceAccountsProjectMappingSchema,
+    compileAccountMapping,
+  );
   if (!reader.hasErrors) {
     reader.review("groups", GroupsConfigSchema, (config, findings) => checkGroupCases(config, groups, findings));
     reader.review("delegation", DelegationPermissionsSchema, (config, findings) => {
@@ -79,7 +105,8 @@ async function readPolicy(
     });
     reader.review("realms", RealmsConfigSchema, (config, findings) => checkRealmCases(config, realms, findings));
   }
-  return { policy: { revision: revisionOf(reader.files), cas, groups, realms, delegation }, reader };
+  const revision = revisionOf(reader.files);
+  return { policy: { revision, cas, groups, realms, delegation, projectIdentities, accountMapping }, reader };
 }
 
 /** The files come sorted by path, so the same files give the same revision. */

@@ -1,6 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { fromText, toText } from "@bufbuild/protobuf/txtpb";
-import { DelegationPermissionsSchema, GroupsConfigSchema, TokenServerConfigSchema } from "@tokens/api/config";
+import {
+  DelegationPermissionsSchema,
+  GroupsConfigSchema,
+  ProjectsCfgSchema,
+  ServiceAccountsProjectMappingSchema,
+  TokenServerConfigSchema,
+} from "@tokens/api/config";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { describeWithVectors, readJsonVector } from "shared-vectors";
@@ -136,7 +142,12 @@ function takes(read: () => unknown): boolean {
 }
 
 describeWithVectors("policy files of the golden vectors", () => {
-  const schemas = { "delegation.cfg": DelegationPermissionsSchema, "tokenserver.cfg": TokenServerConfigSchema };
+  const schemas = {
+    "delegation.cfg": DelegationPermissionsSchema,
+    "tokenserver.cfg": TokenServerConfigSchema,
+    "projects.cfg": ProjectsCfgSchema,
+    "project_owned_accounts.cfg": ServiceAccountsProjectMappingSchema,
+  };
   const { cases } = readJsonVector<{ cases: { name: string; path: string; content: string }[] }>("config/cases.json");
   const known = cases.filter(({ path }) => path in schemas);
 
