@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   connectNodeAdapter,
@@ -9,7 +9,7 @@ import {
 } from "@connectrpc/connect-node";
 import { createContextValues } from "@connectrpc/connect";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
-import { localSigner, PRPC_PREFIX, startTokenServer, type TokenServer } from "@tokens/minter";
+import { localSigner, PRPC_PREFIX, startTokenServer, type TokenServer, type TokenServerParts } from "@tokens/minter";
 import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { readVector, vectorPolicy } from "shared-vectors";
 
@@ -55,6 +55,21 @@ export async function recordedServer(): Promise<RequestListener> {
     policySource: vectorPolicy,
     signer: localSigner(createPrivateKey(text("pki/keys/signing.key.pem")), certificate),
     revocations: { find: (ca) => (ca === "Example Fleet CA" ? revoked : undefined) },
+    log: silent,
+  });
+  return answerAll(server);
+}
+
+/** A token server with a policy of its own and no revocation lists. */
+export async function tokenServerOf(policySource: TokenServerParts["policySource"]): Promise<RequestListener> {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const server = await startTokenServer({
+    storage: await openSqliteStorage(":memory:"),
+    appId: "test",
+    serviceAccount: "minter@tokens.example.com",
+    serviceVersion: "test/1",
+    policySource,
+    signer: localSigner(privateKey, ""),
     log: silent,
   });
   return answerAll(server);

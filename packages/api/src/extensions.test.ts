@@ -24,6 +24,7 @@ describe("fields that LUCI does not know", () => {
       certificate_policy: 1000,
       next_cert_path: 1001,
       intermediate_authority: 1002,
+      request_policy: 1003,
     });
   });
 

@@ -9,6 +9,7 @@ export type CounterName =
   | "tokens_audit_removed_total"
   | "tokens_job_runs_total"
   | "tokens_certificate_reports_total"
+  | "tokens_request_reports_total"
   | "tokens_crl_fetches_total";
 
 /** What goes up and down. */
@@ -41,6 +42,7 @@ export const COUNTERS: Readonly<Record<CounterName, MetricDefinition>> = {
   tokens_audit_removed_total: metric("Audit records removed by age."),
   tokens_job_runs_total: metric("Runs of periodic jobs here.", "job", "outcome"),
   tokens_certificate_reports_total: metric("Certificates that fail a check that is only reported.", "ca", "check"),
+  tokens_request_reports_total: metric("Requests for machine tokens that fail what is only reported.", "ca", "check"),
   tokens_crl_fetches_total: metric("Fetches of revocation lists here.", "list", "outcome"),
 };
 

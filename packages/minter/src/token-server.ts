@@ -207,6 +207,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     recorder,
     configRevision: () => policy().revision,
     checkCertificate: checkMachine,
+    mayBeEc: () => [...policy().cas.values()].some(({ requests }) => requests.ec_signature !== "off"),
   });
   const certificateAuthorities = authoritiesRpc({
     ...authorities,

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { DerReader, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
@@ -79,6 +79,16 @@ describe("whyKeyMayNotSign", () => {
     ["16384 bits", rsa(2n ** 16383n + 1n, 65537n), /16384 bits/],
   ])("refuses %s", (_, key, reason) => {
     expect(whyKeyMayNotSign(key)).toMatch(reason);
+  });
+
+  it("refuses an Ed25519 key of small order, for which anybody can sign", () => {
+    const ed25519 = (x: Buffer) => read(sequence(sequence(oid("1.3.101.112")), bits(x)));
+    const neutral = Buffer.concat([Buffer.of(1), Buffer.alloc(31)]);
+    const forged = Buffer.concat([neutral, Buffer.alloc(32)]);
+    expect(verify(null, Buffer.from("anything"), publicKeyOf(ed25519(neutral)), forged)).toBe(true);
+    expect(whyKeyMayNotSign(ed25519(neutral))).toMatch(/small order/);
+    neutral[31] = 0x80;
+    expect(whyKeyMayNotSign(ed25519(neutral))).toMatch(/small order/);
   });
 
   it("allows 2048 and 8192 bits, and larger odd exponents", () => {

@@ -89,6 +89,7 @@ function base64url(number: bigint): string {
 export function whyKeyMayNotSign(key: SubjectPublicKey): string | undefined {
   if (key.kind === "other") return `a key of an unsupported kind (${key.algorithm})`;
   if (key.kind === "ec" && key.curve === "P-521") return "an EC key on P-521, where P-256 and P-384 are allowed";
+  if (key.kind === "ed25519") return whyPointMayNotSign(key.jwk);
   if (key.kind !== "rsa") return undefined;
   if (key.modulusBits < MIN_RSA_BITS || key.modulusBits > MAX_RSA_BITS) {
     return `an RSA key of ${key.modulusBits} bits, where ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are allowed`;
@@ -97,6 +98,26 @@ export function whyKeyMayNotSign(key: SubjectPublicKey): string | undefined {
     return `an RSA key whose public exponent is even or below ${MIN_RSA_EXPONENT}`;
   }
   return undefined;
+}
+
+/**
+ * The points of small order on Curve25519, the bit of the sign cleared: for such a key anybody can make signatures that
+ * OpenSSL takes. Three of them have a second form, which is no less readable.
+ */
+const SMALL_ORDER_POINTS: ReadonlySet<string> = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+]);
+
+function whyPointMayNotSign({ x = "" }: JsonWebKey): string | undefined {
+  const point = Buffer.from(x, "base64url");
+  point[31] = (point[31] ?? 0) & 0x7f;
+  return SMALL_ORDER_POINTS.has(point.toString("hex")) ? "an Ed25519 key of small order" : undefined;
 }
 
 const imported = new WeakMap<SubjectPublicKey, KeyObject>();

@@ -1,5 +1,6 @@
 import type { CertificateAuthorityConfig } from "@tokens/api/config";
 import type { Certificate, CertificatePolicy } from "@tokens/pki";
+import type { RequestPolicy } from "./request-policy.js";
 
 /** Longest life that a domain may give its tokens, in seconds. */
 export const MAX_LIFETIME_SECONDS = 86_400n;
@@ -31,6 +32,8 @@ export interface TrustedCa {
   readonly intermediates: readonly Certificate[];
   /** How strictly the certificates of its machines are checked. */
   readonly checks: CertificatePolicy;
+  /** How far their requests go beyond LUCI's protocol. */
+  readonly requests: RequestPolicy;
   /** Its revocation lists and those of the CAs below it; none where revocation is not checked. */
   readonly lists: readonly ListSource[];
   /** In the order of the policy: the first that matches decides. */

@@ -6,6 +6,7 @@ import { checkReach } from "./unreachable-domains.js";
 import { certificatePolicyOf } from "./certificate-policy.js";
 import { CaFiles } from "./compile-ca-files.js";
 import { type CrlHosts, whyNoCrlUrl } from "./crl-address.js";
+import { requestPolicyOf } from "./request-policy.js";
 
 /** What a policy is measured with besides itself. */
 export interface CaPolicyContext {
@@ -57,6 +58,7 @@ export async function compileCa(
     anchors,
     intermediates: issuers.flatMap((issuer) => issuer.issuers),
     checks: certificatePolicyOf(entry.certificatePolicy),
+    requests: requestPolicyOf(entry.requestPolicy),
     lists: lists.filter(({ url }) => url !== ""),
     domains,
     config: entry,

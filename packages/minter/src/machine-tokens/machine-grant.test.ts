@@ -23,6 +23,7 @@ function grant(fqdn: string, domains: DomainRule[], serial = 258n) {
     anchors: [certificate],
     intermediates: [],
     checks: {},
+    requests: { ec_signature: "off" },
     lists: [],
     domains,
     config: create(CertificateAuthorityConfigSchema),

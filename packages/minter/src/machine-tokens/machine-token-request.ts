@@ -1,4 +1,3 @@
-import { verify } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
@@ -7,11 +6,11 @@ import {
   MachineTokenRequestSchema,
   MachineTokenType,
   type MintMachineTokenRequest,
-  SignatureAlgorithm,
 } from "@tokens/api";
-import { type Certificate, parseCertificate, publicKeyOf, whyKeyMayNotSign } from "@tokens/pki";
+import { type Certificate, parseCertificate } from "@tokens/pki";
 import { refuseCall, refuseToken } from "../errors.js";
 import { checkStrictFields } from "../rpc/strict-fields.js";
+import { requireSignature } from "./request-signature.js";
 
 /** How far a machine's clock may be off, in nanoseconds: ten minutes either way, ends included. */
 const MAX_CLOCK_DIFFERENCE_NS = 600n * 1_000_000_000n;
@@ -29,15 +28,19 @@ export interface ProvenRequest {
 
 /**
  * Reads a machine's request and proves that its sender holds the certificate's private key: the first eight checks of
- * MintMachineToken, cheapest first. Throws a Refusal.
+ * MintMachineToken, cheapest first. `mayBeEc` says whether EC and Ed25519 keys may sign, as far as is known before the CA
+ * is. Throws a Refusal.
  */
-export function proveRequest(call: MintMachineTokenRequest, nowMs: number): ProvenRequest {
+export function proveRequest(
+  call: MintMachineTokenRequest,
+  nowMs: number,
+  mayBeEc: () => boolean = () => false,
+): ProvenRequest {
   const request = readRequest(call.serializedTokenRequest);
   requireTokenType(request.tokenType);
   requireFresh(request, nowMs);
   const certificate = readCertificate(request.certificate);
-  requireAlgorithm(request.signatureAlgorithm);
-  requireSignature(call, certificate);
+  requireSignature(call, request.signatureAlgorithm, certificate, mayBeEc);
   return { certificate, request };
 }
 
@@ -81,26 +84,4 @@ function readCertificate(der: Uint8Array): Certificate {
     const message = "failed to parse the certificate (expecting x509 cert DER)";
     throw refuseToken(ErrorCode.BAD_CERTIFICATE_FORMAT, message, why, error);
   }
-}
-
-function requireAlgorithm(algorithm: SignatureAlgorithm): void {
-  if (algorithm === SignatureAlgorithm.SHA256_RSA_ALGO) return;
-  const name = SignatureAlgorithm[algorithm] ?? String(algorithm);
-  throw refuseToken(ErrorCode.UNSUPPORTED_SIGNATURE, `signature_algorithm ${name} is not supported`);
-}
-
-/** The machine chose its key: one that anybody can sign for (a public exponent of 1, say) must not get this far. */
-function requireSignature(call: MintMachineTokenRequest, { publicKey }: Certificate): void {
-  const reason =
-    publicKey.kind === "rsa"
-      ? whyKeyMayNotSign(publicKey)
-      : `signature_algorithm does not fit a key of kind ${publicKey.kind}`;
-  if (reason !== undefined) throw badSignature(reason);
-  if (!verify("sha256", call.serializedTokenRequest, publicKeyOf(publicKey), call.signature)) {
-    throw badSignature("it was not made with the key of the certificate");
-  }
-}
-
-function badSignature(reason: string): Error {
-  return refuseToken(ErrorCode.BAD_SIGNATURE, `signature verification failed - ${reason}`);
 }

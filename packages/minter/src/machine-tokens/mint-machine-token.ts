@@ -19,6 +19,7 @@ import { referenceIdKey } from "../rpc/reference-id.js";
 import { grantMachineToken } from "./machine-grant.js";
 import { machineTokenColumns } from "./machine-token-record.js";
 import { type ProvenRequest, proveRequest } from "./machine-token-request.js";
+import { checkRequest } from "./request-checks.js";
 import { type SignedMachineToken, signMachineToken } from "./sign-machine-token.js";
 
 /** What minting machine tokens needs. */
@@ -27,6 +28,8 @@ export interface MachineTokenMinter {
   readonly checkCertificate: (certificate: Certificate, nowSeconds: number) => TrustedCertificate;
   /** What signs now. Throws Unavailable. */
   readonly signer: () => Signer;
+  /** Whether any CA takes signatures of EC keys. */
+  readonly mayBeEc: () => boolean;
   /** E-mail that the tokens name as their issuer. */
   readonly serviceAccount: string;
   readonly serviceVersion: string;
@@ -74,12 +77,13 @@ async function mintMachineToken(
   progress: Progress,
 ): Promise<SignedMachineToken> {
   const nowMs = minter.clock();
-  const proven = proveRequest(call, nowMs);
+  const proven = proveRequest(call, nowMs, minter.mayBeEc);
   // From here on: the caller holds the certificate's key.
   const trusted = requireTrusted(proven, minter, nowMs);
   progress.trusted = trusted;
   report(trusted, minter);
   // From here on: the certificate is trusted.
+  checkRequest(proven.request, trusted.ca, minter);
   const grant = grantMachineToken(trusted);
   const signed = await signMachineToken(grant, minter.serviceAccount, minter.signer(), nowMs);
   const minted = { request: proven.request, trusted, grant, signed, configRevision: minter.configRevision() };

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tokenserver/admin/config.proto.
  */
 export const file_tokenserver_admin_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIu0CChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkSTwoWaW50ZXJtZWRpYXRlX2F1dGhvcml0eRjqByADKAsyLi50b2tlbnNlcnZlci5hZG1pbi5JbnRlcm1lZGlhdGVBdXRob3JpdHlDb25maWciQQobSW50ZXJtZWRpYXRlQXV0aG9yaXR5Q29uZmlnEhEKCWNlcnRfcGF0aBgBIAEoCRIPCgdjcmxfdXJsGAIgASgJIlYKDERvbWFpbkNvbmZpZxIOCgZkb21haW4YASADKAkSHgoWbWFjaGluZV90b2tlbl9saWZldGltZRgFIAEoA0oECAIQA0oECAMQBEoECAQQBUoECAYQByL6CAoRQ2VydGlmaWNhdGVQb2xpY3kSPwoLaXNzdWVyX25hbWUYASABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtjYV92YWxpZGl0eRgCIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjoKBmNhX2tleRgDIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmxlYWZfaXNfY2EYBCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI/CgtwYXRoX2xlbmd0aBgFIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkQKEG5hbWVfY29uc3RyYWludHMYBiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJjcml0aWNhbF9leHRlbnNpb24YByABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI9CglrZXlfdXNhZ2UYCCABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJGChJleHRlbmRlZF9rZXlfdXNhZ2UYCSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJBCg1zZXJpYWxfbGVuZ3RoGAogASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPAoIbGVhZl9rZXkYCyABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghlbmNvZGluZxgMIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjsKB3ZlcnNpb24YDSABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRJIChRjZXJ0aWZpY2F0ZV9wb2xpY2llcxgOIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkkKFWV4dGVuc2lvbl9jcml0aWNhbGl0eRgPIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj4KCmNybF9pc3N1ZXIYECABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZSJACgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBlJFUE9SVBACEgsKB0VORk9SQ0UQAyJ8ChVEZWxlZ2F0aW9uUGVybWlzc2lvbnMSMAoFcnVsZXMYASADKAsyIS50b2tlbnNlcnZlci5hZG1pbi5EZWxlZ2F0aW9uUnVsZRIxCgVjYXNlcxjoByADKAsyIS50b2tlbnNlcnZlci5hZG1pbi5EZWxlZ2F0aW9uQ2FzZSKxAQoORGVsZWdhdGlvblJ1bGUSDAoEbmFtZRgBIAEoCRINCgVvd25lchgCIAMoCRIRCglyZXF1ZXN0b3IYAyADKAkSHgoWYWxsb3dlZF90b19pbXBlcnNvbmF0ZRgEIAMoCRIYChBhbGxvd2VkX2F1ZGllbmNlGAUgAygJEhYKDnRhcmdldF9zZXJ2aWNlGAYgAygJEh0KFW1heF92YWxpZGl0eV9kdXJhdGlvbhgHIAEoAyK8AQoORGVsZWdhdGlvbkNhc2USEQoJcmVxdWVzdG9yGAEgASgJEhoKEmRlbGVnYXRlZF9pZGVudGl0eRgCIAEoCRIQCghhdWRpZW5jZRgDIAMoCRIQCghzZXJ2aWNlcxgEIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgFIAEoAxIuCgZleHBlY3QYBiABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbhIMCgRydWxlGAcgASgJIsMBCh1TZXJ2aWNlQWNjb3VudHNQcm9qZWN0TWFwcGluZxJJCgdtYXBwaW5nGAEgAygLMjgudG9rZW5zZXJ2ZXIuYWRtaW4uU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcuTWFwcGluZxIiChp1c2VfcHJvamVjdF9zY29wZWRfYWNjb3VudBgCIAMoCRozCgdNYXBwaW5nEg8KB3Byb2plY3QYASADKAkSFwoPc2VydmljZV9hY2NvdW50GAIgAygJImUKDEdyb3Vwc0NvbmZpZxIoCgZncm91cHMYASADKAsyGC50b2tlbnNlcnZlci5hZG1pbi5Hcm91cBIrCgVjYXNlcxgCIAMoCzIcLnRva2Vuc2VydmVyLmFkbWluLkdyb3VwQ2FzZSJFCgVHcm91cBIMCgRuYW1lGAEgASgJEg8KB21lbWJlcnMYAiADKAkSDQoFZ2xvYnMYAyADKAkSDgoGbmVzdGVkGAQgAygJIlwKCUdyb3VwQ2FzZRIQCghpZGVudGl0eRgBIAEoCRINCgVncm91cBgCIAEoCRIuCgZleHBlY3QYAyABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbiJlCgxSZWFsbXNDb25maWcSKAoGcmVhbG1zGAEgAygLMhgudG9rZW5zZXJ2ZXIuYWRtaW4uUmVhbG0SKwoFY2FzZXMYAiADKAsyHC50b2tlbnNlcnZlci5hZG1pbi5SZWFsbUNhc2UiSAoFUmVhbG0SDAoEbmFtZRgBIAEoCRIxCghiaW5kaW5ncxgCIAMoCzIfLnRva2Vuc2VydmVyLmFkbWluLlJlYWxtQmluZGluZyI3CgxSZWFsbUJpbmRpbmcSEwoLcGVybWlzc2lvbnMYASADKAkSEgoKcHJpbmNpcGFscxgCIAMoCSJ+CglSZWFsbUNhc2USEAoIaWRlbnRpdHkYASABKAkSEgoKcGVybWlzc2lvbhgCIAEoCRINCgVyZWFsbRgDIAEoCRIuCgZleHBlY3QYBCABKA4yHi50b2tlbnNlcnZlci5hZG1pbi5FeHBlY3RhdGlvbhIMCgRydWxlGAUgASgJKj8KC0V4cGVjdGF0aW9uEhsKF0VYUEVDVEFUSU9OX1VOU1BFQ0lGSUVEEAASCQoFQUxMT1cQARIICgRERU5ZEAJiBnByb3RvMw");
+  fileDesc("Ch50b2tlbnNlcnZlci9hZG1pbi9jb25maWcucHJvdG8SEXRva2Vuc2VydmVyLmFkbWluImEKEVRva2VuU2VydmVyQ29uZmlnEkwKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAMoCzItLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlQXV0aG9yaXR5Q29uZmlnIqgDChpDZXJ0aWZpY2F0ZUF1dGhvcml0eUNvbmZpZxIRCgl1bmlxdWVfaWQYBiABKAMSCgoCY24YASABKAkSEQoJY2VydF9wYXRoGAIgASgJEg8KB2NybF91cmwYAyABKAkSEQoJdXNlX29hdXRoGAQgASgIEhQKDG9hdXRoX3Njb3BlcxgHIAMoCRI2Cg1rbm93bl9kb21haW5zGAUgAygLMh8udG9rZW5zZXJ2ZXIuYWRtaW4uRG9tYWluQ29uZmlnEkEKEmNlcnRpZmljYXRlX3BvbGljeRjoByABKAsyJC50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeRIXCg5uZXh0X2NlcnRfcGF0aBjpByABKAkSTwoWaW50ZXJtZWRpYXRlX2F1dGhvcml0eRjqByADKAsyLi50b2tlbnNlcnZlci5hZG1pbi5JbnRlcm1lZGlhdGVBdXRob3JpdHlDb25maWcSOQoOcmVxdWVzdF9wb2xpY3kY6wcgASgLMiAudG9rZW5zZXJ2ZXIuYWRtaW4uUmVxdWVzdFBvbGljeSJBChtJbnRlcm1lZGlhdGVBdXRob3JpdHlDb25maWcSEQoJY2VydF9wYXRoGAEgASgJEg8KB2NybF91cmwYAiABKAkiVgoMRG9tYWluQ29uZmlnEg4KBmRvbWFpbhgBIAMoCRIeChZtYWNoaW5lX3Rva2VuX2xpZmV0aW1lGAUgASgDSgQIAhADSgQIAxAESgQIBBAFSgQIBhAHIvoIChFDZXJ0aWZpY2F0ZVBvbGljeRI/Cgtpc3N1ZXJfbmFtZRgBIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC2NhX3ZhbGlkaXR5GAIgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSOgoGY2Ffa2V5GAMgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPgoKbGVhZl9pc19jYRgEIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj8KC3BhdGhfbGVuZ3RoGAUgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSRAoQbmFtZV9jb25zdHJhaW50cxgGIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmNyaXRpY2FsX2V4dGVuc2lvbhgHIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEj0KCWtleV91c2FnZRgIIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkYKEmV4dGVuZGVkX2tleV91c2FnZRgJIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkEKDXNlcmlhbF9sZW5ndGgYCiABKA4yKi50b2tlbnNlcnZlci5hZG1pbi5DZXJ0aWZpY2F0ZVBvbGljeS5TdGF0ZRI8CghsZWFmX2tleRgLIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEjwKCGVuY29kaW5nGAwgASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSOwoHdmVyc2lvbhgNIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlEkgKFGNlcnRpZmljYXRlX3BvbGljaWVzGA4gASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSSQoVZXh0ZW5zaW9uX2NyaXRpY2FsaXR5GA8gASgOMioudG9rZW5zZXJ2ZXIuYWRtaW4uQ2VydGlmaWNhdGVQb2xpY3kuU3RhdGUSPgoKY3JsX2lzc3VlchgQIAEoDjIqLnRva2Vuc2VydmVyLmFkbWluLkNlcnRpZmljYXRlUG9saWN5LlN0YXRlIkAKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGUkVQT1JUEAISCwoHRU5GT1JDRRADIo8BCg1SZXF1ZXN0UG9saWN5EjwKDGVjX3NpZ25hdHVyZRgBIAEoDjImLnRva2Vuc2VydmVyLmFkbWluLlJlcXVlc3RQb2xpY3kuU3RhdGUiQAoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIHCgNPRkYQARIKCgZSRVBPUlQQAhILCgdFTkZPUkNFEAMifAoVRGVsZWdhdGlvblBlcm1pc3Npb25zEjAKBXJ1bGVzGAEgAygLMiEudG9rZW5zZXJ2ZXIuYWRtaW4uRGVsZWdhdGlvblJ1bGUSMQoFY2FzZXMY6AcgAygLMiEudG9rZW5zZXJ2ZXIuYWRtaW4uRGVsZWdhdGlvbkNhc2UisQEKDkRlbGVnYXRpb25SdWxlEgwKBG5hbWUYASABKAkSDQoFb3duZXIYAiADKAkSEQoJcmVxdWVzdG9yGAMgAygJEh4KFmFsbG93ZWRfdG9faW1wZXJzb25hdGUYBCADKAkSGAoQYWxsb3dlZF9hdWRpZW5jZRgFIAMoCRIWCg50YXJnZXRfc2VydmljZRgGIAMoCRIdChVtYXhfdmFsaWRpdHlfZHVyYXRpb24YByABKAMivAEKDkRlbGVnYXRpb25DYXNlEhEKCXJlcXVlc3RvchgBIAEoCRIaChJkZWxlZ2F0ZWRfaWRlbnRpdHkYAiABKAkSEAoIYXVkaWVuY2UYAyADKAkSEAoIc2VydmljZXMYBCADKAkSGQoRdmFsaWRpdHlfZHVyYXRpb24YBSABKAMSLgoGZXhwZWN0GAYgASgOMh4udG9rZW5zZXJ2ZXIuYWRtaW4uRXhwZWN0YXRpb24SDAoEcnVsZRgHIAEoCSLDAQodU2VydmljZUFjY291bnRzUHJvamVjdE1hcHBpbmcSSQoHbWFwcGluZxgBIAMoCzI4LnRva2Vuc2VydmVyLmFkbWluLlNlcnZpY2VBY2NvdW50c1Byb2plY3RNYXBwaW5nLk1hcHBpbmcSIgoadXNlX3Byb2plY3Rfc2NvcGVkX2FjY291bnQYAiADKAkaMwoHTWFwcGluZxIPCgdwcm9qZWN0GAEgAygJEhcKD3NlcnZpY2VfYWNjb3VudBgCIAMoCSJlCgxHcm91cHNDb25maWcSKAoGZ3JvdXBzGAEgAygLMhgudG9rZW5zZXJ2ZXIuYWRtaW4uR3JvdXASKwoFY2FzZXMYAiADKAsyHC50b2tlbnNlcnZlci5hZG1pbi5Hcm91cENhc2UiRQoFR3JvdXASDAoEbmFtZRgBIAEoCRIPCgdtZW1iZXJzGAIgAygJEg0KBWdsb2JzGAMgAygJEg4KBm5lc3RlZBgEIAMoCSJcCglHcm91cENhc2USEAoIaWRlbnRpdHkYASABKAkSDQoFZ3JvdXAYAiABKAkSLgoGZXhwZWN0GAMgASgOMh4udG9rZW5zZXJ2ZXIuYWRtaW4uRXhwZWN0YXRpb24iZQoMUmVhbG1zQ29uZmlnEigKBnJlYWxtcxgBIAMoCzIYLnRva2Vuc2VydmVyLmFkbWluLlJlYWxtEisKBWNhc2VzGAIgAygLMhwudG9rZW5zZXJ2ZXIuYWRtaW4uUmVhbG1DYXNlIkgKBVJlYWxtEgwKBG5hbWUYASABKAkSMQoIYmluZGluZ3MYAiADKAsyHy50b2tlbnNlcnZlci5hZG1pbi5SZWFsbUJpbmRpbmciNwoMUmVhbG1CaW5kaW5nEhMKC3Blcm1pc3Npb25zGAEgAygJEhIKCnByaW5jaXBhbHMYAiADKAkifgoJUmVhbG1DYXNlEhAKCGlkZW50aXR5GAEgASgJEhIKCnBlcm1pc3Npb24YAiABKAkSDQoFcmVhbG0YAyABKAkSLgoGZXhwZWN0GAQgASgOMh4udG9rZW5zZXJ2ZXIuYWRtaW4uRXhwZWN0YXRpb24SDAoEcnVsZRgFIAEoCSo/CgtFeHBlY3RhdGlvbhIbChdFWFBFQ1RBVElPTl9VTlNQRUNJRklFRBAAEgkKBUFMTE9XEAESCAoEREVOWRACYgZwcm90bzM");
 
 /**
  * TokenServerConfig is the file tokenserver.cfg: the CAs whose machines may have tokens.
@@ -108,6 +108,13 @@ export type CertificateAuthorityConfig = Message<"tokenserver.admin.CertificateA
    * @generated from field: repeated tokenserver.admin.IntermediateAuthorityConfig intermediate_authority = 1002;
    */
   intermediateAuthority: IntermediateAuthorityConfig[];
+
+  /**
+   * How requests of this CA's machines may and must go beyond LUCI's protocol. Absent: not at all.
+   *
+   * @generated from field: tokenserver.admin.RequestPolicy request_policy = 1003;
+   */
+  requestPolicy?: RequestPolicy | undefined;
 };
 
 /**
@@ -346,6 +353,69 @@ export const CertificatePolicy_StateSchema: GenEnum<CertificatePolicy_State> = /
   enumDesc(file_tokenserver_admin_config, 4, 0);
 
 /**
+ * RequestPolicy says how requests for machine tokens go beyond LUCI's protocol, one extension a field.
+ *
+ * @generated from message tokenserver.admin.RequestPolicy
+ */
+export type RequestPolicy = Message<"tokenserver.admin.RequestPolicy"> & {
+  /**
+   * Signatures of EC keys: ECDSA on P-256 or P-384, and Ed25519. OFF refuses them. REPORT and ENFORCE take them beside
+   * RSA's; REPORT counts and logs each one, as OFF would refuse it.
+   *
+   * @generated from field: tokenserver.admin.RequestPolicy.State ec_signature = 1;
+   */
+  ecSignature: RequestPolicy_State;
+};
+
+/**
+ * Describes the message tokenserver.admin.RequestPolicy.
+ * Use `create(RequestPolicySchema)` to create a new message.
+ */
+export const RequestPolicySchema: GenMessage<RequestPolicy> = /*@__PURE__*/
+  messageDesc(file_tokenserver_admin_config, 5);
+
+/**
+ * State says what becomes of a request that does without an extension, or is at odds with it.
+ *
+ * @generated from enum tokenserver.admin.RequestPolicy.State
+ */
+export enum RequestPolicy_State {
+  /**
+   * Not said: as OFF.
+   *
+   * @generated from enum value: STATE_UNSPECIFIED = 0;
+   */
+  STATE_UNSPECIFIED = 0,
+
+  /**
+   * The extension is not in use: requests are read as LUCI's token server reads them.
+   *
+   * @generated from enum value: OFF = 1;
+   */
+  OFF = 1,
+
+  /**
+   * Requests that ENFORCE would refuse are counted and logged, and answered all the same.
+   *
+   * @generated from enum value: REPORT = 2;
+   */
+  REPORT = 2,
+
+  /**
+   * Requests that fail the check are refused.
+   *
+   * @generated from enum value: ENFORCE = 3;
+   */
+  ENFORCE = 3,
+}
+
+/**
+ * Describes the enum tokenserver.admin.RequestPolicy.State.
+ */
+export const RequestPolicy_StateSchema: GenEnum<RequestPolicy_State> = /*@__PURE__*/
+  enumDesc(file_tokenserver_admin_config, 5, 0);
+
+/**
  * DelegationPermissions is the file delegation.cfg: who may get delegation tokens.
  *
  * @generated from message tokenserver.admin.DelegationPermissions
@@ -371,7 +441,7 @@ export type DelegationPermissions = Message<"tokenserver.admin.DelegationPermiss
  * Use `create(DelegationPermissionsSchema)` to create a new message.
  */
 export const DelegationPermissionsSchema: GenMessage<DelegationPermissions> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 5);
+  messageDesc(file_tokenserver_admin_config, 6);
 
 /**
  * DelegationRule allows some callers to act for some identities.
@@ -434,7 +504,7 @@ export type DelegationRule = Message<"tokenserver.admin.DelegationRule"> & {
  * Use `create(DelegationRuleSchema)` to create a new message.
  */
 export const DelegationRuleSchema: GenMessage<DelegationRule> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 6);
+  messageDesc(file_tokenserver_admin_config, 7);
 
 /**
  * DelegationCase says whether somebody must get a delegation token. All but the last two fields are what a caller asks
@@ -498,7 +568,7 @@ export type DelegationCase = Message<"tokenserver.admin.DelegationCase"> & {
  * Use `create(DelegationCaseSchema)` to create a new message.
  */
 export const DelegationCaseSchema: GenMessage<DelegationCase> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 7);
+  messageDesc(file_tokenserver_admin_config, 8);
 
 /**
  * ServiceAccountsProjectMapping is the file project_owned_accounts.cfg: which projects may use which service accounts.
@@ -526,7 +596,7 @@ export type ServiceAccountsProjectMapping = Message<"tokenserver.admin.ServiceAc
  * Use `create(ServiceAccountsProjectMappingSchema)` to create a new message.
  */
 export const ServiceAccountsProjectMappingSchema: GenMessage<ServiceAccountsProjectMapping> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 8);
+  messageDesc(file_tokenserver_admin_config, 9);
 
 /**
  * Mapping lets each of its projects use each of its accounts.
@@ -554,7 +624,7 @@ export type ServiceAccountsProjectMapping_Mapping = Message<"tokenserver.admin.S
  * Use `create(ServiceAccountsProjectMapping_MappingSchema)` to create a new message.
  */
 export const ServiceAccountsProjectMapping_MappingSchema: GenMessage<ServiceAccountsProjectMapping_Mapping> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 8, 0);
+  messageDesc(file_tokenserver_admin_config, 9, 0);
 
 /**
  * GroupsConfig is the file groups.cfg: who belongs to which group.
@@ -583,7 +653,7 @@ export type GroupsConfig = Message<"tokenserver.admin.GroupsConfig"> & {
  * Use `create(GroupsConfigSchema)` to create a new message.
  */
 export const GroupsConfigSchema: GenMessage<GroupsConfig> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 9);
+  messageDesc(file_tokenserver_admin_config, 10);
 
 /**
  * Group is a set of identities.
@@ -625,7 +695,7 @@ export type Group = Message<"tokenserver.admin.Group"> & {
  * Use `create(GroupSchema)` to create a new message.
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 10);
+  messageDesc(file_tokenserver_admin_config, 11);
 
 /**
  * GroupCase says whether somebody must belong to a group.
@@ -660,7 +730,7 @@ export type GroupCase = Message<"tokenserver.admin.GroupCase"> & {
  * Use `create(GroupCaseSchema)` to create a new message.
  */
 export const GroupCaseSchema: GenMessage<GroupCase> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 11);
+  messageDesc(file_tokenserver_admin_config, 12);
 
 /**
  * RealmsConfig is the file realms.cfg: who may do what in which realm of which project.
@@ -688,7 +758,7 @@ export type RealmsConfig = Message<"tokenserver.admin.RealmsConfig"> & {
  * Use `create(RealmsConfigSchema)` to create a new message.
  */
 export const RealmsConfigSchema: GenMessage<RealmsConfig> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 12);
+  messageDesc(file_tokenserver_admin_config, 13);
 
 /**
  * Realm is a named part of a project. What is bound in "<project>:@root" holds in all realms of the project, also in
@@ -717,7 +787,7 @@ export type Realm = Message<"tokenserver.admin.Realm"> & {
  * Use `create(RealmSchema)` to create a new message.
  */
 export const RealmSchema: GenMessage<Realm> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 13);
+  messageDesc(file_tokenserver_admin_config, 14);
 
 /**
  * RealmBinding gives each of its principals each of its permissions.
@@ -745,7 +815,7 @@ export type RealmBinding = Message<"tokenserver.admin.RealmBinding"> & {
  * Use `create(RealmBindingSchema)` to create a new message.
  */
 export const RealmBindingSchema: GenMessage<RealmBinding> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 14);
+  messageDesc(file_tokenserver_admin_config, 15);
 
 /**
  * RealmCase says whether somebody must have a permission.
@@ -794,7 +864,7 @@ export type RealmCase = Message<"tokenserver.admin.RealmCase"> & {
  * Use `create(RealmCaseSchema)` to create a new message.
  */
 export const RealmCaseSchema: GenMessage<RealmCase> = /*@__PURE__*/
-  messageDesc(file_tokenserver_admin_config, 15);
+  messageDesc(file_tokenserver_admin_config, 16);
 
 /**
  * Expectation is what a case in a policy file says must come out.

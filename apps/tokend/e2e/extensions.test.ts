@@ -1,0 +1,75 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TestCa } from "@tokens/pki/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runAgent } from "./agent.js";
+import { listen, type LoopbackServer, tokenServerOf } from "./token-servers.js";
+
+const pem = (label: string, der: Uint8Array) =>
+  `-----BEGIN ${label}-----\n${Buffer.from(der).toString("base64")}\n-----END ${label}-----\n`;
+
+/** A CA for each policy: the last label of its name says which. */
+const POLICIES = {
+  plain: "",
+  ec: "request_policy { ec_signature: ENFORCE }",
+};
+type PolicyName = keyof typeof POLICIES;
+
+const folder = mkdtempSync(join(tmpdir(), "extensions-"));
+const cas = Object.keys(POLICIES).map((name) => [name, TestCa.create(name)] as const);
+let server: LoopbackServer;
+
+beforeAll(async () => {
+  const entries = cas.map(([name], index) => {
+    const domains = 'known_domains { domain: "fleet.example.com" machine_token_lifetime: 3600 }';
+    const policy = POLICIES[name as PolicyName];
+    return `certificate_authority { cn: "${name}" cert_path: "${name}.pem" unique_id: ${index} ${domains} ${policy} }`;
+  });
+  const files = new Map(cas.map(([name, ca]) => [`${name}.pem`, pem("CERTIFICATE", ca.certificate)]));
+  files.set("tokenserver.cfg", entries.join("\n"));
+  const read = (path: string) => Promise.resolve(files.get(path));
+  server = await listen(await tokenServerOf({ read }));
+});
+
+afterAll(() => {
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs the agent once with a new certificate of a CA: how it ended, by its status file. */
+async function outcomeOf(
+  policy: PolicyName,
+  privateKey: KeyObject,
+  ...flags: string[]
+): Promise<{ outcome: string; token: string | undefined }> {
+  const ca = cas.find(([name]) => name === policy)?.[1];
+  const issued = ca?.issue("host-1.fleet.example.com", { privateKey });
+  const here = mkdtempSync(join(folder, "run-"));
+  const path = (name: string) => join(here, name);
+  writeFileSync(path("key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  writeFileSync(path("cert.pem"), pem("CERTIFICATE", issued?.certificate ?? new Uint8Array()));
+  const inputs = ["-pkey-pem", path("key.pem"), "-cert-pem", path("cert.pem")];
+  const outputs = ["-token-file", path("token.json"), "-status-file", path("status.json")];
+  await runAgent([...inputs, ...outputs, "-backend", `127.0.0.1:${server.port}`, ...flags]);
+  const { update_outcome: outcome } = JSON.parse(readFileSync(path("status.json"), "utf8")) as Record<string, string>;
+  if (!existsSync(path("token.json"))) return { outcome: outcome ?? "", token: undefined };
+  const file = JSON.parse(readFileSync(path("token.json"), "utf8")) as { luci_machine_token?: string };
+  return { outcome: outcome ?? "", token: file.luci_machine_token };
+}
+
+const ecKey = (namedCurve = "P-256") => generateKeyPairSync("ec", { namedCurve }).privateKey;
+
+describe("an agent with a key that LUCI's server does not take", () => {
+  it.each([
+    ["P-256", ecKey()],
+    ["P-384", ecKey("P-384")],
+    ["Ed25519", generateKeyPairSync("ed25519").privateKey],
+  ])("gets a token with %s where the CA's policy takes such keys, and only there", async (_, key) => {
+    const { outcome, token } = await outcomeOf("ec", key);
+    expect(outcome).toBe("UPDATE_SUCCESS");
+    expect(token).toMatch(/^[A-Za-z0-9+/]{100,}$/);
+    expect((await outcomeOf("plain", key)).outcome).toBe("MINT_TOKEN_ERROR_UNSUPPORTED_SIGNATURE");
+  });
+});
