@@ -111,6 +111,19 @@ describe("a user who delegates to a service", () => {
     });
   });
 
+  it("shows an operator what its token says", async () => {
+    const { stdout } = await mint("alice@example.com", ...asAllowed);
+    const inspect = async (...options: string[]) => {
+      const { code, stdout: row } = await runTokens(["inspect", "-", "--json", ...options], stdout);
+      return { code, row: JSON.parse(row) as unknown };
+    };
+    const body = { delegatedIdentity: "user:alice@example.com", services: ["service:files"] };
+    expect(await inspect()).toMatchObject({ code: 0, row: { ok: null, kind: "delegation", body } });
+    const found = { valid: true, signed: true, nonExpired: true };
+    const asked = await inspect("--server", server.admin);
+    expect(asked).toMatchObject({ code: 0, row: { ok: true, kind: "delegation", body, server: found } });
+  });
+
   it("lets nobody else act, nowhere else, and not for longer", async () => {
     const { stdout } = await mint("alice@example.com", ...asAllowed, "--validity", "1m");
     const delegationTokens = [stdout.trim()];

@@ -49,10 +49,18 @@ async function start(): Promise<void> {
   server = await startServer([...folders, "--allow-crl-host", crls.host]);
 }
 
-async function mint({ der, key }: Machine): Promise<string> {
+async function callMint({ der, key }: Machine) {
   const transport = createConnectTransport({ httpVersion: "1.1", baseUrl: server.url });
-  const { errorCode } = await createClient(TokenMinter, transport).mintMachineToken(mintCall(der, key));
-  return ErrorCode[errorCode] ?? "";
+  return createClient(TokenMinter, transport).mintMachineToken(mintCall(der, key));
+}
+
+const mint = async (machine: Machine) => ErrorCode[(await callMint(machine)).errorCode] ?? "";
+const mintToken = async (machine: Machine) =>
+  (await callMint(machine)).tokenResponse?.tokenType.value?.machineToken ?? "";
+
+async function inspect(token: string, ...options: string[]) {
+  const { code, stdout } = await runTokens(["inspect", token, "--json", ...options]);
+  return { code, row: JSON.parse(stdout || "{}") as unknown };
 }
 
 const tokens = (...args: string[]) => runTokens([...args, "--server", server.admin]);
@@ -80,6 +88,33 @@ describe.runIf(hasOpenssl)("revocation with a CA of openssl and a server of its 
       code: 1,
       stdout: expect.stringContaining("REVOKED"),
     });
+  });
+
+  it("shows an operator what a token says, and whether it is good", async () => {
+    const machine = ca.issue("luci-token-server-test-3.fake.domain");
+    crls.list = ca.makeCrl();
+    writePolicy();
+    await start();
+    expect((await fetchCrl()).code).toBe(0);
+    const token = await mintToken(machine);
+    const body = { machineFqdn: "luci-token-server-test-3.fake.domain", caId: "0", lifetime: "3600" };
+    expect(await inspect(token)).toMatchObject({ code: 0, row: { ok: null, kind: "machine", body, problem: null } });
+    const admin = ["--server", server.admin];
+    const good = { valid: true, reason: null, signed: true, nonExpired: true, nonRevoked: true, ca: CA };
+    expect(await inspect(token, ...admin)).toMatchObject({ code: 0, row: { ok: true, body, server: good } });
+    const forged = await inspect(`${token.slice(0, -8)}AAAAAAAA`, ...admin);
+    expect(forged).toMatchObject({ code: 1, row: { ok: false, body, server: { valid: false, signed: false } } });
+
+    ca.revoke(machine);
+    crls.list = ca.makeCrl();
+    expect((await fetchCrl()).code).toBe(0);
+    const bad = { valid: false, signed: true, nonExpired: true, nonRevoked: false };
+    expect(await inspect(token, ...admin)).toMatchObject({ code: 1, row: { ok: false, server: bad } });
+    expect((await inspect(token, "--server", server.url)).code).toBe(1);
+    expect(await inspect(token, "--server", "unix:/does/not/exist")).toEqual({ code: 3, row: {} });
+    const { stdout } = await runTokens(["inspect", "-"], `${token}\n`);
+    expect(stdout).toContain("not verified");
+    expect(stdout).not.toContain(token.slice(-100, -20));
   });
 
   it("mints nothing until a list is there, and keeps it over a restart without the server of the lists", async () => {

@@ -5,6 +5,7 @@ import { addCheckCertificate } from "./commands/check-certificate.js";
 import { addCheckCrl } from "./commands/check-crl.js";
 import { addCheckToken } from "./commands/check-token.js";
 import { addExplain } from "./commands/explain.js";
+import { addInspect } from "./commands/inspect.js";
 import { addKeys } from "./commands/keys.js";
 import { addMint } from "./commands/mint.js";
 import { addPolicy } from "./commands/policy.js";
@@ -16,6 +17,7 @@ import { packageVersion } from "./version.js";
 const commands = [
   addServe,
   addCheckToken,
+  addInspect,
   addCheckCertificate,
   addCheckCrl,
   addCa,
