@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -25,6 +26,8 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     exclude: ["**/node_modules/**", "**/dist/**"],
+    // Most of the time tests wait: for processes, commits and deadlines. The default is one worker less than there are cores.
+    maxWorkers: Math.max(2, availableParallelism()),
     execArgv: ["--import", fileURLToPath(new URL("scripts/ts-workers.mjs", import.meta.url))],
     // A machine at a tenth of the usual speed must pass too; what these limits catch is what never ends.
     testTimeout: 120_000,
