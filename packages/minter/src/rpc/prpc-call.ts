@@ -1,13 +1,13 @@
 import { create } from "@bufbuild/protobuf";
-import { Code, createHandlerContext, type MethodImplSpec } from "@connectrpc/connect";
+import { Code, createHandlerContext } from "@connectrpc/connect";
 import {
   invokeUnaryImplementation,
-  type UniversalHandlerOptions,
   type UniversalServerRequest,
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { ErrorDetailsSchema } from "@tokens/api/prpc";
 import { MAX_CALL_MS, MAX_REQUEST_BYTES } from "./limits.js";
+import type { UnaryMethod } from "./method-collector.js";
 import { compressBody, readBody } from "./prpc-body.js";
 import { decodeMessage, encodeMessage } from "./prpc-codec.js";
 import { CONTENT_TYPES, type PrpcFormat, requestFormat } from "./prpc-format.js";
@@ -15,15 +15,9 @@ import { announcedTimeoutMs, checkBinaryHeaders, maxResponseBytes } from "./prpc
 import { ProtocolError } from "./prpc-protocol-error.js";
 import { respond } from "./prpc-response.js";
 
-/** A method as it was registered: what runs it, and its limits. */
-export interface PrpcMethod {
-  readonly spec: MethodImplSpec & { kind: "unary" };
-  readonly options: Partial<UniversalHandlerOptions>;
-}
-
 /** Runs one call and answers in this format. Throws a ProtocolError, or what the handler and its interceptors throw. */
 export async function callMethod(
-  method: PrpcMethod,
+  method: UnaryMethod,
   request: UniversalServerRequest,
   format: PrpcFormat,
 ): Promise<UniversalServerResponse> {
@@ -43,7 +37,7 @@ export async function callMethod(
   }
 }
 
-async function readMessage({ spec, options }: PrpcMethod, request: UniversalServerRequest) {
+async function readMessage({ spec, options }: UnaryMethod, request: UniversalServerRequest) {
   const schema = spec.method.input;
   const format = requestFormat(request.header.get("content-type"));
   const bytes = await readBody(request, options.readMaxBytes ?? MAX_REQUEST_BYTES);
@@ -57,7 +51,7 @@ async function readMessage({ spec, options }: PrpcMethod, request: UniversalServ
 }
 
 /** A deadline longer than a call may take is not refused, it is only not waited for. */
-function openContext({ spec, options }: PrpcMethod, request: UniversalServerRequest, timeoutMs = MAX_CALL_MS) {
+function openContext({ spec, options }: UnaryMethod, request: UniversalServerRequest, timeoutMs = MAX_CALL_MS) {
   return createHandlerContext({
     service: spec.method.parent,
     method: spec.method,

@@ -1,27 +1,10 @@
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import {
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  type ConnectRouterOptions,
-  createMethodImplSpec,
-  createServiceImplSpec,
-  type MethodImpl,
-  type MethodImplSpec,
-  type ServiceImpl,
-} from "@connectrpc/connect";
-import {
-  createMethodUrl,
-  type UniversalHandler,
-  type UniversalHandlerFn,
-  type UniversalHandlerOptions,
-  type UniversalServerRequest,
-  type UniversalServerResponse,
-} from "@connectrpc/connect/protocol";
+import { Code, ConnectError, type ConnectRouter, type ConnectRouterOptions } from "@connectrpc/connect";
+import type { UniversalHandlerFn, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { REFERENCE_HEADER } from "../errors.js";
 import type { Logger } from "../log.js";
+import { MethodCollector, type UnaryMethod } from "./method-collector.js";
 import { peerAddressKey } from "./peer.js";
-import { callMethod, type PrpcMethod } from "./prpc-call.js";
+import { callMethod } from "./prpc-call.js";
 import { type PrpcFormat, responseFormat } from "./prpc-format.js";
 import { ProtocolError } from "./prpc-protocol-error.js";
 import { respondEmpty, respondError, respondText } from "./prpc-response.js";
@@ -39,7 +22,7 @@ export function prpcHandler(
   options: ConnectRouterOptions,
   log: Logger,
 ): UniversalHandlerFn {
-  const collector = new MethodCollector(options);
+  const collector = new MethodCollector(PRPC_PREFIX, options);
   routes(collector);
   return async (request) => {
     const path = new URL(request.url).pathname;
@@ -57,7 +40,7 @@ function answerOutside({ method }: UniversalServerRequest, path: string): Univer
   return undefined;
 }
 
-async function answerCall(method: PrpcMethod | undefined, request: UniversalServerRequest, log: Logger) {
+async function answerCall(method: UnaryMethod | undefined, request: UniversalServerRequest, log: Logger) {
   let format: PrpcFormat = "binary";
   try {
     if (!method) throw new ConnectError("no such method", Code.Unimplemented);
@@ -79,40 +62,4 @@ async function answerCall(method: PrpcMethod | undefined, request: UniversalServ
 
 function internalError(): ConnectError {
   return new ConnectError("internal error", Code.Internal);
-}
-
-/** Looks like a router to those who register their methods, and remembers what they register: the last one counts. */
-class MethodCollector implements ConnectRouter {
-  readonly handlers: UniversalHandler[] = [];
-  /** By path. */
-  readonly methods = new Map<string, PrpcMethod>();
-  readonly #options: ConnectRouterOptions;
-
-  constructor(options: ConnectRouterOptions) {
-    this.#options = options;
-  }
-
-  service<T extends DescService>(
-    service: T,
-    implementation: Partial<ServiceImpl<T>>,
-    options?: Partial<UniversalHandlerOptions>,
-  ): this {
-    for (const spec of Object.values(createServiceImplSpec(service, implementation).methods)) this.#add(spec, options);
-    return this;
-  }
-
-  rpc<M extends DescMethod>(
-    method: M,
-    implementation: MethodImpl<M>,
-    options?: Partial<UniversalHandlerOptions>,
-  ): this {
-    this.#add(createMethodImplSpec(method, implementation), options);
-    return this;
-  }
-
-  /** There are no streaming calls in pRPC. */
-  #add(spec: MethodImplSpec, options: Partial<UniversalHandlerOptions> = {}): void {
-    if (spec.kind !== "unary") return;
-    this.methods.set(createMethodUrl(PRPC_PREFIX, spec.method), { spec, options: { ...this.#options, ...options } });
-  }
 }
