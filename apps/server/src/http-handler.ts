@@ -8,6 +8,7 @@ import {
 } from "@connectrpc/connect-node";
 import { type ListenerName, PRPC_PREFIX, type TokenServer, Unavailable } from "@tokens/minter";
 import { connectionValues } from "./connection.js";
+import { answerDirectly } from "./direct-calls.js";
 import type { Handler } from "./listener.js";
 import type { PrometheusMetrics } from "./prometheus.js";
 
@@ -64,6 +65,8 @@ export function tokenServerHandler({ server, metrics, isReady, listener, trusted
     // Connect makes a URL of the host and the path before anything else, and throws when they are none.
     if (!hasUrl(request)) return answer(response, text(400, "the host or the path is malformed"));
     if (path.startsWith(PRPC_PREFIX)) return void answerPrpc(server, request, response, contextValues(request));
+    const direct = server.direct.get(request.url ?? "");
+    if (direct && answerDirectly(direct, { request, response, contextValues })) return;
     answerCall(request, response);
   };
 }

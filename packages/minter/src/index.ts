@@ -17,6 +17,7 @@ export type { Logger } from "./log.js";
 export { COUNTERS, GAUGES, HISTOGRAMS, type MetricDefinition, type Metrics } from "./metrics.js";
 export type { Policy } from "./policies/compile-policy.js";
 export { clientCertificateKey, repeatedHeadersKey } from "./rpc/caller.js";
+export { type DirectAnswer, type DirectMethod, directMethods } from "./rpc/direct-call.js";
 export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";
 export { PRPC_PREFIX } from "./rpc/prpc.js";

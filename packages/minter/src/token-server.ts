@@ -37,6 +37,7 @@ import type { PolicySource } from "./policies/policy-reader.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { authenticateCaller } from "./rpc/authenticate-caller.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
+import { type DirectMethod, directMethods } from "./rpc/direct-call.js";
 import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
 import { prpcHandler } from "./rpc/prpc.js";
 import { requireAdmin } from "./rpc/require-admin.js";
@@ -88,6 +89,8 @@ export interface TokenServer {
   readonly routerOptions: ConnectRouterOptions;
   /** Answers the requests whose paths begin with `PRPC_PREFIX`: the same RPCs in LUCI's pRPC. Never rejects. */
   readonly prpc: UniversalHandlerFn;
+  /** The calls that are many and hurry, by path, without Connect: they are answered in the same way. */
+  readonly direct: ReadonlyMap<string, DirectMethod>;
   readonly documents: PublicDocuments;
   /** Whether the storage answers. */
   readonly ping: () => Promise<void>;
@@ -129,6 +132,7 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     routes,
     routerOptions,
     prpc: prpcHandler(routes, routerOptions, log),
+    direct: directMethods(routes, routerOptions, [TokenMinter.method.mintMachineToken]),
     documents,
     ping: () => storage.ping(),
     importPolicy: () => policies.import(),
