@@ -1,4 +1,9 @@
 export { AuditLog, type AuditLogParts } from "./audit/audit-log.js";
+export {
+  credentialContract,
+  type CredentialCase,
+  type TestedCredentials,
+} from "./credentials/contract/credential-contract.js";
 export { signerContract, type SignerCase } from "./keys/contract/signer-contract.js";
 export { storageContract } from "./storage/contract/contract.js";
 export type { StorageCase } from "./storage/contract/storage-case.js";

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Answer, demand, Refused } from "./answer.js";
+import { IamEndpoint } from "./iam-endpoint.js";
 import { KmsEndpoint } from "./kms-endpoint.js";
 import { TokenEndpoint } from "./token-endpoint.js";
 
@@ -11,9 +12,10 @@ export interface Call {
   readonly body: Record<string, unknown>;
 }
 
-/** Cloud KMS, the OAuth2 token endpoint and the metadata server on one loopback port. */
+/** Cloud KMS, IAM, the OAuth2 token endpoint and the metadata server on one loopback port. */
 export class GoogleServer {
   readonly kms = new KmsEndpoint();
+  readonly iam = new IamEndpoint();
   readonly tokens = new TokenEndpoint();
   readonly calls: Call[] = [];
   /** Passes the right answer on, or puts another in its place. */
@@ -69,6 +71,7 @@ export class GoogleServer {
       }
       this.tokens.demandToken(headers);
       demand(method !== "POST" || headers["content-type"] === "application/json", "the content type");
+      if (this.iam.handles(path)) return this.iam.answer(method, path, body);
       return this.kms.answer(method, path, body);
     } catch (error) {
       if (error instanceof Refused) return error.answer;
