@@ -8,6 +8,7 @@ export type { CaPolicy, DomainRule, TrustedCa } from "./certificate-authorities/
 export type { RevocationList, RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 export type { KnownCallers } from "./access/credential-kinds.js";
 export { type OidcIssuer, oidcIssuersProblem } from "./access/oidc-issuer.js";
+export { type GoogleAccounts, googleAccountsProblem } from "./credentials/open-credentials.js";
 export { REFERENCE_HEADER, Unavailable } from "./errors.js";
 export { localSigner } from "./keys/local-signer.js";
 export { KeyUnusable } from "./keys/key-backend.js";

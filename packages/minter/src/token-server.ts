@@ -17,6 +17,9 @@ import { authoritiesRpc } from "./certificate-authorities/authorities-rpc.js";
 import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
 import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
+import { type GoogleAccounts, openCredentials } from "./credentials/open-credentials.js";
+import { projectTokenRpc } from "./project-tokens/mint-project-token.js";
+import { serviceAccountTokenRpc } from "./service-accounts/mint-service-account-token.js";
 import { ServiceUrls } from "./delegation/service-urls.js";
 import { importedAuthorities } from "./certificate-authorities/known-authorities.js";
 import { type Authorities, type CrlSettings, startAuthorities } from "./certificate-authorities/start-authorities.js";
@@ -59,6 +62,10 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly crl?: CrlSettings;
   /** Services, as `host:port`, that delegations may name by a URL with a private address. Default: none. */
   readonly serviceHosts?: ReadonlySet<string>;
+  /** Who accepts the access tokens that this server makes itself. Default: its public URL. */
+  readonly accessTokenAudience?: string | undefined;
+  /** Service accounts whose tokens Google makes. Default: none; this server makes the tokens of all others. */
+  readonly googleAccounts?: GoogleAccounts;
   /** Whether this is a server for trials, where projects may have other service accounts. Default: no. */
   readonly isStaging?: boolean;
   /** Default: required; records of machines are kept for 90 days, those of decisions for a year. */
@@ -223,6 +230,9 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
   const serviceUrls = new ServiceUrls({ hosts: parts.serviceHosts ?? new Set(), clock });
   const resolveServices = (urls: readonly string[]) => serviceUrls.resolve(urls);
   const mintDelegationToken = delegationTokenRpc({ ...parts, recorder, resolveServices });
+  const credentials = openCredentials(parts, () => parts.keyRing.signer("jwt"));
+  const mintProjectToken = projectTokenRpc({ ...parts, recorder, credentials });
+  const mintServiceAccountToken = serviceAccountTokenRpc({ ...parts, recorder, credentials });
   const inspectDelegationToken = inspectDelegationTokenRpc(parts);
   const inspectMachineToken = inspectMachineTokenRpc({
     ...parts,
@@ -235,6 +245,10 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
       readMaxBytes: MAX_MACHINE_TOKEN_REQUEST_BYTES,
     });
     router.rpc(TokenMinter.method.mintDelegationToken, mintDelegationToken, { readMaxBytes: MAX_REQUEST_BYTES });
+    router.rpc(TokenMinter.method.mintProjectToken, mintProjectToken, { readMaxBytes: MAX_REQUEST_BYTES });
+    router.rpc(TokenMinter.method.mintServiceAccountToken, mintServiceAccountToken, {
+      readMaxBytes: MAX_REQUEST_BYTES,
+    });
     router.service(CertificateAuthorities, certificateAuthorities);
     router.service(Admin, { ...importRpcs(policies), inspectDelegationToken, inspectMachineToken });
     router.service(Operator, {

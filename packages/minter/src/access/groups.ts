@@ -19,8 +19,11 @@ export interface Groups {
 /** The group whose members may call the admin RPCs. */
 export const ADMINISTRATORS = "administrators";
 
+/** The group whose members may have tokens of all projects. */
+export const PROJECT_ACTORS = "auth-project-actors";
+
 /** Groups that LUCI's rules name. They exist even if no file lists them, and then have no members. */
-const WELL_KNOWN = [ADMINISTRATORS, "auth-project-actors", "auth-token-servers", "auth-luci-services"];
+const WELL_KNOWN = [ADMINISTRATORS, PROJECT_ACTORS, "auth-token-servers", "auth-luci-services"];
 
 const GROUP_NAME = /^(?:[a-z-]+\/)?[0-9a-z_\-.@]{1,100}$/;
 

@@ -42,6 +42,16 @@ describe("publicDocuments", () => {
     expect(publicKey.equals(new X509Certificate(key.certificatePem).publicKey)).toBe(true);
   });
 
+  it("says where the keys of its JWTs are, if it is an issuer", () => {
+    const issuer = { ...identity, publicUrl: () => "https://tokens.example.com" };
+    expect(JSON.parse(read("/.well-known/openid-configuration", issuer))).toMatchObject({
+      issuer: "https://tokens.example.com",
+      jwks_uri: "https://tokens.example.com/.well-known/jwks.json",
+      id_token_signing_alg_values_supported: ["RS256"],
+    });
+    expect(() => read("/.well-known/openid-configuration")).toThrow("no document");
+  });
+
   it("says what server this is", () => {
     expect(JSON.parse(read("/auth/api/v1/server/info"))).toEqual({
       app_id: "app",
