@@ -205,13 +205,6 @@ describe.skipIf(!hasOpenssl)("a fleet with certificates of the openssl command",
     expect(error.code).toBe(Code.ResourceExhausted);
   });
 
-  it("says that what does not exist yet is not implemented", async () => {
-    const error = await minter
-      .mintProjectToken({})
-      .then(() => Promise.reject(new Error("it answered")), ConnectError.from);
-    expect(error.code).toBe(Code.Unimplemented);
-  });
-
   it.each([
     ["Connect over HTTP/1.1", (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: "1.1" })],
     ["Connect over HTTP/2", (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: "2" })],

@@ -13,6 +13,7 @@ import { type Address, addressUrl, parseAdminAddress, parseTcpAddress } from "./
 import { readKeySettings } from "./key-settings.js";
 import { listenForAdministrators } from "./admin-listener.js";
 import { allowedHosts } from "./allowed-hosts.js";
+import { credentialSettings } from "./credential-settings.js";
 import { crlSettings } from "./crl-settings.js";
 import { parseDuration } from "./duration.js";
 import { UsageError } from "./exit-code.js";
@@ -39,7 +40,8 @@ export async function serve(settings: Settings): Promise<void> {
   const stopSignal = nextStopSignal();
 
   const trustedProxies = parseNetworks(settings["trusted-proxy"], "trusted-proxy");
-  const open = await openTokenServer(settings, tls, log);
+  let listeningUrl: string | undefined;
+  const open = await openTokenServer(settings, tls, log, () => listeningUrl);
   let ready = true;
   const handlerFor = (name: ListenerName) =>
     tokenServerHandler({
@@ -56,6 +58,7 @@ export async function serve(settings: Settings): Promise<void> {
 
   const url = addressUrl(tls ? "https" : "http", { ...address, port: listeners.port });
   const adminUrl = "path" in adminAddress ? admin : addressUrl("http", { ...adminAddress, port: listeners.adminPort });
+  listeningUrl = url;
   process.stdout.write(`${JSON.stringify({ event: "listening", url, admin: adminUrl })}\n`);
   log.info({ url, admin: adminUrl }, "listening");
 
@@ -98,7 +101,13 @@ interface OpenTokenServer {
   close(): Promise<void>;
 }
 
-async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, log: Logger): Promise<OpenTokenServer> {
+async function openTokenServer(
+  settings: Settings,
+  tls: TlsFiles | undefined,
+  log: Logger,
+  listeningUrl: () => string | undefined,
+): Promise<OpenTokenServer> {
+  const credentials = credentialSettings(settings, process.env, listeningUrl);
   const callers = { oidcIssuers: oidcIssuers(settings), clientCas: readClientCas(tls ?? {}) };
   const policySource = await asUsage(policyFolder(settings.config));
   const audit = auditSettings(settings);
@@ -117,7 +126,7 @@ async function openTokenServer(settings: Settings, tls: TlsFiles | undefined, lo
   const serviceHosts = allowedHosts("allow-service-host", settings["allow-service-host"]);
   const features = { ...identity, ...callers, policySource, keys, crl, serviceHosts, audit };
   const isStaging = settings.staging;
-  const starting = startTokenServer({ ...features, isStaging, storage, log, metrics });
+  const starting = startTokenServer({ ...features, ...credentials, isStaging, storage, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
     await storage.close();
     throw error;

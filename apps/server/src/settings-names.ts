@@ -8,6 +8,10 @@ export type SettingName =
   | "service-account"
   | "service-version"
   | "staging"
+  | "public-url"
+  | "access-token-audience"
+  | "google-accounts"
+  | "google-iam-endpoint"
   | "storage"
   | "key-encryption-key"
   | "key-lead"
@@ -42,6 +46,13 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "service-account": ["EMAIL", "who the tokens say issued them (default tokens@localhost)"],
   "service-version": ["TEXT", "what responses call the version (default ID/VERSION)"],
   staging: ["", "a server for trials: projects have their staging accounts, where projects.cfg names them"],
+  "public-url": ["URL", "where others reach the server: the issuer of its JWTs (default: where it listens)"],
+  "access-token-audience": ["TEXT", "who accepts the access tokens that the server makes itself (default: the issuer)"],
+  "google-accounts": [
+    "DOMAIN",
+    "domain of service accounts whose tokens Google makes; *.DOMAIN is all below one (repeatable)",
+  ],
+  "google-iam-endpoint": ["URL", "where Google makes them (default https://iamcredentials.googleapis.com)"],
   storage: ["FILE|URL", "a SQLite file (default DATA/tokens.db), or postgres://… for several servers together"],
   "key-encryption-key": [
     "FILE|URI",
@@ -78,6 +89,7 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
 
 /** Settings that take several values: repeated flags, a list in a settings file, separated by blanks in the environment. */
 export const REPEATABLE: ReadonlySet<string> = new Set<SettingName>([
+  "google-accounts",
   "allow-crl-host",
   "allow-service-host",
   "trusted-proxy",

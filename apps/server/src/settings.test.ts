@@ -28,6 +28,7 @@ describe("readSettings", () => {
       "key-lead": "10m",
       "key-rotation": "720h",
       staging: false,
+      "google-accounts": [],
       audit: "required",
       "audit-retention": "8760h",
       "audit-retention-machines": "2160h",
