@@ -24,6 +24,7 @@ import { makeDataFolder, openStorage } from "./open-storage.js";
 import { parseNetworks } from "./peer-address.js";
 import { prometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
 import type { Settings } from "./settings.js";
+import { requestSettings } from "./request-settings.js";
 import { readClientCas, readTlsFiles } from "./tls-files.js";
 import { packageVersion } from "./version.js";
 
@@ -124,7 +125,8 @@ async function openTokenServer(
   };
   const crl = crlSettings(settings);
   const serviceHosts = allowedHosts("allow-service-host", settings["allow-service-host"]);
-  const features = { ...identity, ...callers, policySource, keys, crl, serviceHosts, audit };
+  const requests = requestSettings(settings, credentials.publicUrl);
+  const features = { ...identity, ...callers, ...requests, policySource, keys, crl, serviceHosts, audit };
   const isStaging = settings.staging;
   const starting = startTokenServer({ ...features, ...credentials, isStaging, storage, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {

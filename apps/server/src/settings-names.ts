@@ -4,6 +4,8 @@ export type SettingName =
   | "data"
   | "listen"
   | "admin-listen"
+  | "server-name"
+  | "max-seen-requests"
   | "app-id"
   | "service-account"
   | "service-version"
@@ -42,6 +44,8 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
     "ADDRESS",
     "address for administrators: unix:PATH or a loopback HOST:PORT (default unix:DATA/admin.sock)",
   ],
+  "server-name": ["TEXT", "name that a request's server_name may carry (repeatable; default: the --public-url)"],
+  "max-seen-requests": ["NUMBER", "how many requests with a nonce are remembered at most (default 1000000)"],
   "app-id": ["ID", "whose configuration this is (default tokens)"],
   "service-account": ["EMAIL", "who the tokens say issued them (default tokens@localhost)"],
   "service-version": ["TEXT", "what responses call the version (default ID/VERSION)"],
@@ -90,6 +94,7 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
 /** Settings that take several values: repeated flags, a list in a settings file, separated by blanks in the environment. */
 export const REPEATABLE: ReadonlySet<string> = new Set<SettingName>([
   "google-accounts",
+  "server-name",
   "allow-crl-host",
   "allow-service-host",
   "trusted-proxy",

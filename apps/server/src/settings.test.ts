@@ -23,6 +23,8 @@ describe("readSettings", () => {
       config: "c",
       data: "d",
       listen: "127.0.0.1:8080",
+      "server-name": [],
+      "max-seen-requests": "1000000",
       "app-id": "tokens",
       "service-account": "tokens@localhost",
       "key-lead": "10m",
@@ -66,6 +68,8 @@ describe("readSettings", () => {
       "service-account": "a@b.c",
       "app-id": "app",
       audit: "best-effort",
+      "public-url": "https://tokens.example.com",
+      "max-seen-requests": "5",
       staging: "true",
     };
     for (const name of Object.keys(SETTINGS) as SettingName[]) {
@@ -89,6 +93,7 @@ describe("readSettings", () => {
   });
 
   it.each([
+    ["a number that is none", { ...flags, "max-seen-requests": "0" }, {}, "", /max-seen-requests: must be a whole/],
     ["a missing setting", { config: "c" }, {}, "", /^data is missing: set --data, TOKENS_DATA or data/],
     ["an unknown key in the file", flags, {}, "colour: red\n", /no such setting: colour/],
     ["a key that is there twice", flags, {}, "listen: a:1\nlisten: b:2\n", /unique/],

@@ -14,6 +14,12 @@ const onOrOff = z
   .transform((value) => String(value) === "true")
   .default(false);
 
+/** Without quotes a settings file makes a number of it. */
+const wholeNumber = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .pipe(z.string().regex(/^[1-9]\d{0,8}$/, "must be a whole number from 1 to 999999999"));
+
 // Not exported: its inferred type is the interface below.
 const schema = z
   .strictObject({
@@ -21,6 +27,8 @@ const schema = z
     data: path,
     listen: z.string().default("127.0.0.1:8080"),
     "admin-listen": z.string().optional(),
+    "server-name": list,
+    "max-seen-requests": wholeNumber.default("1000000"),
     "app-id": z
       .string()
       .regex(/^[0-9a-zA-Z_:.-]+$/, "must be letters, digits, '_', '-', '.' and ':'")

@@ -14,6 +14,8 @@ const pem = (label: string, der: Uint8Array) =>
 const POLICIES = {
   plain: "",
   ec: "request_policy { ec_signature: ENFORCE }",
+  report: "request_policy { nonce: REPORT server_name: REPORT }",
+  once: "request_policy { nonce: ENFORCE server_name: ENFORCE }",
 };
 type PolicyName = keyof typeof POLICIES;
 
@@ -71,5 +73,24 @@ describe("an agent with a key that LUCI's server does not take", () => {
     expect(outcome).toBe("UPDATE_SUCCESS");
     expect(token).toMatch(/^[A-Za-z0-9+/]{100,}$/);
     expect((await outcomeOf("plain", key)).outcome).toBe("MINT_TOKEN_ERROR_UNSUPPORTED_SIGNATURE");
+  });
+});
+
+describe("an agent whose CA wants requests that are good for once", () => {
+  const { privateKey: key } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+
+  it("gets a token with -server-name, and is refused with another name or none", async () => {
+    expect((await outcomeOf("once", key, "-server-name", "prod")).outcome).toBe("UPDATE_SUCCESS");
+    expect((await outcomeOf("once", key, "-server-name", "staging")).outcome).toBe(
+      "MINT_TOKEN_ERROR_WRONG_SERVER_NAME",
+    );
+    expect((await outcomeOf("once", key)).outcome).toBe("MINT_TOKEN_ERROR_WRONG_SERVER_NAME");
+  });
+
+  it("gets one with and without it where that is only reported, or not in use", async () => {
+    for (const policy of ["report", "plain"] as const) {
+      expect((await outcomeOf(policy, key)).outcome).toBe("UPDATE_SUCCESS");
+      expect((await outcomeOf(policy, key, "-server-name", "staging")).outcome).toBe("UPDATE_SUCCESS");
+    }
   });
 });

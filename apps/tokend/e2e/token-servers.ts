@@ -70,6 +70,7 @@ export async function tokenServerOf(policySource: TokenServerParts["policySource
     serviceVersion: "test/1",
     policySource,
     signer: localSigner(privateKey, ""),
+    serverNames: () => new Set(["prod"]),
     log: silent,
   });
   return answerAll(server);

@@ -10,17 +10,20 @@ export interface MintedMachineToken {
 }
 
 /** Names of `ErrorCode` by number. */
-const ERROR_CODES = [
-  "SUCCESS",
-  "UNSUPPORTED_SIGNATURE",
-  "UNSUPPORTED_TOKEN_TYPE",
-  "BAD_TIMESTAMP",
-  "BAD_CERTIFICATE_FORMAT",
-  "BAD_SIGNATURE",
-  "UNTRUSTED_CERTIFICATE",
-  "BAD_TOKEN_ARGUMENTS",
-  "MACHINE_TOKEN_MINTING_ERROR",
-];
+const ERROR_CODES: Readonly<Record<number, string>> = {
+  0: "SUCCESS",
+  1: "UNSUPPORTED_SIGNATURE",
+  2: "UNSUPPORTED_TOKEN_TYPE",
+  3: "BAD_TIMESTAMP",
+  4: "BAD_CERTIFICATE_FORMAT",
+  5: "BAD_SIGNATURE",
+  6: "UNTRUSTED_CERTIFICATE",
+  7: "BAD_TOKEN_ARGUMENTS",
+  8: "MACHINE_TOKEN_MINTING_ERROR",
+  1000: "REPLAYED_REQUEST",
+  1001: "BAD_NONCE",
+  1002: "WRONG_SERVER_NAME",
+};
 
 /** Fields of MintMachineTokenResponse and of the messages in it, by their numbers. */
 const ERROR_CODE = 1;

@@ -10,6 +10,7 @@ export type CounterName =
   | "tokens_job_runs_total"
   | "tokens_certificate_reports_total"
   | "tokens_request_reports_total"
+  | "tokens_seen_requests_full_total"
   | "tokens_crl_fetches_total";
 
 /** What goes up and down. */
@@ -19,7 +20,8 @@ export type GaugeName =
   | "tokens_lease_held"
   | "tokens_signing_keys_read_seconds"
   | "tokens_crl_in_force_until_seconds"
-  | "tokens_crl_entries";
+  | "tokens_crl_entries"
+  | "tokens_seen_requests";
 
 /** What has a distribution. */
 export type HistogramName = "tokens_audit_commit_seconds" | "tokens_audit_commit_records";
@@ -43,6 +45,7 @@ export const COUNTERS: Readonly<Record<CounterName, MetricDefinition>> = {
   tokens_job_runs_total: metric("Runs of periodic jobs here.", "job", "outcome"),
   tokens_certificate_reports_total: metric("Certificates that fail a check that is only reported.", "ca", "check"),
   tokens_request_reports_total: metric("Requests for machine tokens that fail what is only reported.", "ca", "check"),
+  tokens_seen_requests_full_total: metric("Requests that could not be remembered, and got no token."),
   tokens_crl_fetches_total: metric("Fetches of revocation lists here.", "list", "outcome"),
 };
 
@@ -53,6 +56,7 @@ export const GAUGES: Readonly<Record<GaugeName, MetricDefinition>> = {
   tokens_lease_held: metric("1 where this server holds the lease of a job.", "job"),
   tokens_crl_in_force_until_seconds: metric("Unix time at which a revocation list is over.", "list"),
   tokens_crl_entries: metric("Certificates that a revocation list revokes.", "list"),
+  tokens_seen_requests: metric("Requests for machine tokens that are remembered, so that none is used twice."),
 };
 
 export const HISTOGRAMS: Readonly<Record<HistogramName, MetricDefinition>> = {

@@ -31,6 +31,7 @@ import type { Logger } from "./log.js";
 import { machineNameOf } from "./machine-tokens/machine-name.js";
 import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
+import { SeenRequests } from "./machine-tokens/seen-requests.js";
 import { type Metrics, noMetrics } from "./metrics.js";
 import { compilePolicy, type Policy } from "./policies/compile-policy.js";
 import { followPolicies, policyImportJob } from "./policies/follow-policies.js";
@@ -78,6 +79,10 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly signer?: Signer;
   /** The revocation lists in force. Default: those that are fetched. */
   readonly revocations?: RevocationLists;
+  /** What a request's `server_name` may say, where the policy of a CA wants one. Default: nothing, so that none fits. */
+  readonly serverNames?: () => ReadonlySet<string>;
+  /** How many used requests are remembered at most, where the policy of a CA wants nonces. Default: a million. */
+  readonly seenCapacity?: number;
   /** Unix milliseconds. */
   readonly clock?: () => number;
 }
@@ -121,7 +126,7 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     throw new TypeError(`the service account ${JSON.stringify(serviceAccount)} is not an e-mail address`);
   }
   const work = await startWork({ ...parts, metrics, clock });
-  const { keys, audit, policies, authorities } = work;
+  const { keys, audit, policies, authorities, seen } = work;
   const policy = () => policies.current();
   const signer = () => parts.signer ?? keys.signer("tokens");
   const published: PublishedKeys = (purpose) =>
@@ -132,7 +137,7 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     () => documents.get(CERTIFICATES_PATH)?.() ?? "",
   );
   const revocations = parts.revocations ?? authorities.keeper;
-  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy, authorities, revocations };
+  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy, authorities, revocations, seen };
   const routes = routesOf(complete, policies, audit);
   const routerOptions = routerOptionsOf(complete, audit);
   return {
@@ -153,6 +158,7 @@ interface Work {
   readonly audit: Audit;
   readonly policies: PoliciesInForce;
   readonly authorities: Authorities;
+  readonly seen: SeenRequests;
   stop(): Promise<void>;
 }
 
@@ -170,9 +176,15 @@ async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "c
   const policies = await openPolicies(parts, clock);
   const cas = () => policies.current().cas;
   const authorities = await startAuthorities({ ...parts, store: storage.crls, policy: cas, crl: parts.crl ?? {} });
+  const seen = new SeenRequests({
+    store: storage.seen,
+    metrics,
+    clock,
+    ...(parts.seenCapacity !== undefined && { capacity: parts.seenCapacity }),
+  });
   const following = followPolicies(policies, log);
   const holder = randomBytes(8).toString("hex");
-  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies), ...authorities.jobs];
+  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies), ...authorities.jobs, seen.job];
   const jobs = startJobs(allJobs, { leases: storage.leases, holder, log, metrics });
   const stop = async () => {
     following.stop();
@@ -181,7 +193,7 @@ async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "c
     await audit.stop();
     await keys.close();
   };
-  return { keys, audit, policies, authorities, stop };
+  return { keys, audit, policies, authorities, seen, stop };
 }
 
 /** The policies of a server. The ids of its CAs are kept for ever: a new CA never gets the id of an old one. */
@@ -205,6 +217,7 @@ type Complete = Omit<TokenServerParts, "signer"> &
     /** The policy in force. */
     readonly policy: () => Policy;
     readonly authorities: Authorities;
+    readonly seen: SeenRequests;
     /** What this server has signed. */
     readonly trust: TrustSource;
   };
@@ -215,6 +228,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds);
   const mintMachineToken = machineTokenRpc({
     ...parts,
+    serverNames: parts.serverNames ?? (() => new Set()),
     recorder,
     configRevision: () => policy().revision,
     checkCertificate: checkMachine,

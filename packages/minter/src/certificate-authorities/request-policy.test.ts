@@ -5,7 +5,7 @@ import { requestPolicyOf } from "./request-policy.js";
 
 describe("requestPolicyOf", () => {
   it("turns every extension off where nothing is said", () => {
-    const off = { ec_signature: "off" };
+    const off = { ec_signature: "off", nonce: "off", server_name: "off" };
     expect(requestPolicyOf(undefined)).toEqual(off);
     expect(requestPolicyOf(create(RequestPolicySchema))).toEqual(off);
   });
@@ -14,8 +14,14 @@ describe("requestPolicyOf", () => {
     [RequestPolicy_State.OFF, "off"],
     [RequestPolicy_State.REPORT, "report"],
     [RequestPolicy_State.ENFORCE, "enforce"],
-    [99 as RequestPolicy_State, "off"],
-  ])("reads the state %i of EC signatures as %s", (ecSignature, state) => {
-    expect(requestPolicyOf(create(RequestPolicySchema, { ecSignature }))).toMatchObject({ ec_signature: state });
+  ])("reads the state %i as %s", (number, state) => {
+    const message = create(RequestPolicySchema, { ecSignature: number, nonce: number, serverName: number });
+    expect(requestPolicyOf(message)).toEqual({ ec_signature: state, nonce: state, server_name: state });
+  });
+
+  it("reads a state that it does not know as the stricter one", () => {
+    const unknown = 99 as RequestPolicy_State;
+    const message = create(RequestPolicySchema, { ecSignature: unknown, nonce: unknown, serverName: unknown });
+    expect(requestPolicyOf(message)).toEqual({ ec_signature: "off", nonce: "enforce", server_name: "enforce" });
   });
 });

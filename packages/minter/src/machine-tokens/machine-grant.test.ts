@@ -23,7 +23,7 @@ function grant(fqdn: string, domains: DomainRule[], serial = 258n) {
     anchors: [certificate],
     intermediates: [],
     checks: {},
-    requests: { ec_signature: "off" },
+    requests: { ec_signature: "off", nonce: "off", server_name: "off" },
     lists: [],
     domains,
     config: create(CertificateAuthorityConfigSchema),

@@ -12,8 +12,9 @@ import { refuseCall, refuseToken } from "../errors.js";
 import { checkStrictFields } from "../rpc/strict-fields.js";
 import { requireSignature } from "./request-signature.js";
 
-/** How far a machine's clock may be off, in nanoseconds: ten minutes either way, ends included. */
-const MAX_CLOCK_DIFFERENCE_NS = 600n * 1_000_000_000n;
+/** How far a machine's clock may be off, in seconds: ten minutes either way, ends included. */
+export const MAX_CLOCK_DIFFERENCE_SECONDS = 600;
+const MAX_CLOCK_DIFFERENCE_NS = BigInt(MAX_CLOCK_DIFFERENCE_SECONDS) * 1_000_000_000n;
 
 const OUT_OF_RANGE = "issued_at timestamp is not within acceptable range, check your clock";
 

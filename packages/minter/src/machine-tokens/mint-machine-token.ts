@@ -10,20 +10,18 @@ import { type Certificate, CertificateError } from "@tokens/pki";
 import type { TrustedCertificate } from "../certificate-authorities/check-machine-certificate.js";
 import { REFERENCE_HEADER, Refusal, refuseToken } from "../errors.js";
 import type { Signer } from "../keys/signer.js";
-import type { Logger } from "../log.js";
 import type { Recorder } from "../audit/recorder.js";
-import type { Metrics } from "../metrics.js";
 import { callFacts, refusalEntry } from "../rpc/call-facts.js";
 import { peerAddressKey } from "../rpc/peer.js";
 import { referenceIdKey } from "../rpc/reference-id.js";
 import { grantMachineToken } from "./machine-grant.js";
 import { machineTokenColumns } from "./machine-token-record.js";
 import { type ProvenRequest, proveRequest } from "./machine-token-request.js";
-import { checkRequest } from "./request-checks.js";
+import { checkRequest, type RequestChecks, requireUnused } from "./request-checks.js";
 import { type SignedMachineToken, signMachineToken } from "./sign-machine-token.js";
 
 /** What minting machine tokens needs. */
-export interface MachineTokenMinter {
+export interface MachineTokenMinter extends RequestChecks {
   /** Checks a certificate against its CA; throws a CertificateError. */
   readonly checkCertificate: (certificate: Certificate, nowSeconds: number) => TrustedCertificate;
   /** What signs now. Throws Unavailable. */
@@ -36,8 +34,6 @@ export interface MachineTokenMinter {
   /** Revision of the policy in force. */
   readonly configRevision: () => string;
   readonly recorder: Recorder;
-  readonly metrics: Metrics;
-  readonly log: Logger;
   /** Unix milliseconds. */
   readonly clock: () => number;
 }
@@ -85,7 +81,11 @@ async function mintMachineToken(
   // From here on: the certificate is trusted.
   checkRequest(proven.request, trusted.ca, minter);
   const grant = grantMachineToken(trusted);
-  const signed = await signMachineToken(grant, minter.serviceAccount, minter.signer(), nowMs);
+  const [signed] = await Promise.all([
+    signMachineToken(grant, minter.serviceAccount, minter.signer(), nowMs),
+    requireUnused(proven.request, trusted.ca, minter),
+  ]);
+  // From here on: the request is used up.
   const minted = { request: proven.request, trusted, grant, signed, configRevision: minter.configRevision() };
   const facts = callFacts({ values: context.values, headers: context.requestHeader }, minter.serviceVersion);
   const columns = machineTokenColumns(minted, facts);

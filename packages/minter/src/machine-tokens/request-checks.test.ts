@@ -1,39 +1,124 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ErrorCode, MachineTokenRequestSchema, SignatureAlgorithm } from "@tokens/api";
-import type { CheckState } from "@tokens/pki";
 import { describe, expect, it } from "vitest";
 import type { TrustedCa } from "../certificate-authorities/ca-policy.js";
+import type { RequestPolicy } from "../certificate-authorities/request-policy.js";
+import { Refusal, Unavailable } from "../errors.js";
 import { noMetrics } from "../metrics.js";
-import { checkRequest } from "./request-checks.js";
+import { StorageUnavailable } from "../storage/storage-unavailable.js";
+import { checkRequest, requireUnused } from "./request-checks.js";
+import type { SeenRequest } from "./seen-store.js";
 
-function check(signatureAlgorithm: SignatureAlgorithm, state: CheckState): string[] {
-  const counted: string[] = [];
-  const warn = (fields: object) => void counted.push(JSON.stringify(fields));
-  const log = { info: warn, warn, error: warn };
-  const metrics = {
-    ...noMetrics,
-    count: (name: string, labels: object = {}) => void counted.push(`${name} ${JSON.stringify(labels)}`),
+const OFF: RequestPolicy = { ec_signature: "off", nonce: "off", server_name: "off" };
+
+/** A CA's policy and what a server says of it. */
+class Desk {
+  readonly counted: string[] = [];
+  readonly seen: SeenRequest[] = [];
+  readonly #ca: TrustedCa;
+  remember = (request: SeenRequest): Promise<boolean> => {
+    const isNew = !this.seen.some(({ id }) => id === request.id);
+    this.seen.push(request);
+    return Promise.resolve(isNew);
   };
-  const ca = { commonName: "CA", requests: { ec_signature: state } } as Partial<TrustedCa> as TrustedCa;
-  checkRequest(create(MachineTokenRequestSchema, { signatureAlgorithm }), ca, { log, metrics });
-  return counted;
+
+  constructor(policy: Partial<RequestPolicy>) {
+    this.#ca = { commonName: "CA", requests: { ...OFF, ...policy } } as Partial<TrustedCa> as TrustedCa;
+  }
+
+  /** "good", or the code of the refusal. */
+  async ask(fields: MessageInitShape<typeof MachineTokenRequestSchema>): Promise<string> {
+    const request = create(MachineTokenRequestSchema, { issuedAt: timestampFromMs(1_000_000), ...fields });
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const count = (_: string, labels: Readonly<Record<string, string>> = {}) =>
+      void this.counted.push(labels["check"] ?? "");
+    const serverNames = () => new Set(["https://tokens.example.com", "prod"]);
+    const checks = { log, metrics: { ...noMetrics, count }, serverNames, seen: { remember: this.remember } };
+    try {
+      checkRequest(request, this.#ca, checks);
+      await requireUnused(request, this.#ca, checks);
+      return "good";
+    } catch (error) {
+      if (error instanceof Unavailable) return "unavailable";
+      if (!(error instanceof Refusal)) throw error;
+      return ErrorCode[error.errorCode ?? -1] ?? "RPC error";
+    }
+  }
 }
 
 describe("ec_signature", () => {
   const { SHA256_RSA_ALGO: rsa, ED25519_ALGO: ed25519 } = SignatureAlgorithm;
 
-  it("is nothing to RSA", () => {
-    for (const state of ["off", "report", "enforce"] as const) expect(check(rsa, state)).toEqual([]);
+  it.each([
+    ["off", "UNSUPPORTED_SIGNATURE", []],
+    ["report", "good", ["ec_signature"]],
+    ["enforce", "good", []],
+  ] as const)("%s: other keys than RSA get %s", async (state, answer, counted) => {
+    const desk = new Desk({ ec_signature: state });
+    expect(await desk.ask({ signatureAlgorithm: rsa })).toBe("good");
+    expect(await desk.ask({ signatureAlgorithm: ed25519 })).toBe(answer);
+    expect(desk.counted).toEqual(counted);
+  });
+});
+
+describe("attack 17: replay of a request", () => {
+  const nonce = Buffer.alloc(16, 7);
+
+  it("off: neither nonce nor name is looked at", async () => {
+    const desk = new Desk({});
+    for (const fields of [{}, { nonce }, { nonce }, { serverName: "staging" }])
+      expect(await desk.ask(fields)).toBe("good");
+    expect(desk.seen).toEqual([]);
   });
 
-  it("refuses, reports and takes other keys", () => {
-    expect(() => check(ed25519, "off")).toThrow(
-      expect.objectContaining({ errorCode: ErrorCode.UNSUPPORTED_SIGNATURE }),
-    );
-    expect(check(ed25519, "report")).toEqual([
-      'tokens_request_reports_total {"ca":"CA","check":"ec_signature"}',
-      expect.stringContaining("ED25519_ALGO is not supported"),
-    ]);
-    expect(check(ed25519, "enforce")).toEqual([]);
+  it("enforce: the second use of a nonce is refused, and requests without a fit one", async () => {
+    const desk = new Desk({ nonce: "enforce" });
+    expect(await desk.ask({ nonce })).toBe("good");
+    expect(await desk.ask({ nonce })).toBe("REPLAYED_REQUEST");
+    expect(await desk.ask({ nonce, certificate: Buffer.from("another machine") })).toBe("good");
+    for (const bytes of [0, 1, 15, 65]) expect(await desk.ask({ nonce: Buffer.alloc(bytes, 1) })).toBe("BAD_NONCE");
+    for (const bytes of [16, 64]) expect(await desk.ask({ nonce: Buffer.alloc(bytes, 1) })).toBe("good");
+    expect(desk.counted).toEqual([]);
+  });
+
+  it("a request is remembered for longer than its time is accepted", async () => {
+    const desk = new Desk({ nonce: "enforce" });
+    await desk.ask({ nonce });
+    expect(desk.seen).toMatchObject([{ untilSeconds: 1000 + 600 + 120 }]);
+  });
+
+  it("report: counts who would fail, and lets them pass", async () => {
+    const desk = new Desk({ nonce: "report", server_name: "report" });
+    const name = { serverName: "prod" };
+    for (const fields of [
+      { nonce, ...name },
+      { nonce, ...name },
+      name,
+      { nonce: Buffer.alloc(16), serverName: "staging" },
+    ]) {
+      expect(await desk.ask(fields)).toBe("good");
+    }
+    expect(desk.counted).toEqual(["nonce", "nonce", "server_name"]);
+  });
+
+  it("without the storage enforce cannot tell, and report lets pass", async () => {
+    for (const [state, answer] of [
+      ["enforce", "unavailable"],
+      ["report", "good"],
+    ] as const) {
+      const desk = new Desk({ nonce: state });
+      desk.remember = () => Promise.reject(new StorageUnavailable("down"));
+      expect(await desk.ask({ nonce })).toBe(answer);
+    }
+  });
+
+  it("a request to staging is no request to production", async () => {
+    const desk = new Desk({ server_name: "enforce" });
+    for (const serverName of ["", "staging", "PROD", "prod ", "https://tokens.example.com/"]) {
+      expect(await desk.ask({ serverName })).toBe("WRONG_SERVER_NAME");
+    }
+    for (const serverName of ["prod", "https://tokens.example.com"])
+      expect(await desk.ask({ serverName })).toBe("good");
   });
 });

@@ -1,7 +1,7 @@
 import { verify } from "node:crypto";
 import { ErrorCode, type MintMachineTokenRequest, SignatureAlgorithm } from "@tokens/api";
 import { type Certificate, publicKeyOf, type SubjectPublicKey, whyKeyMayNotSign } from "@tokens/pki";
-import { refuseToken } from "../errors.js";
+import { type Refusal, refuseToken } from "../errors.js";
 
 /** How requests are signed by one algorithm. */
 interface Scheme {
@@ -54,7 +54,7 @@ export function requireSignature(
 }
 
 /** The refusal of an algorithm that is not taken. */
-export function unsupportedSignature(algorithm: SignatureAlgorithm, detail?: string): Error {
+export function unsupportedSignature(algorithm: SignatureAlgorithm, detail?: string): Refusal {
   const name = SignatureAlgorithm[algorithm] ?? String(algorithm);
   return refuseToken(ErrorCode.UNSUPPORTED_SIGNATURE, `signature_algorithm ${name} is not supported`, detail);
 }

@@ -13,6 +13,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     "0003-certificate-authorities": { up: (db) => createCertificateAuthorities(db, engine) },
     "0004-key-ring": { up: addKeyRing },
     "0005-revocation-feed": { up: (db) => createRevocationFeed(db, engine) },
+    "0006-seen-requests": { up: (db) => createSeenRequests(db, engine) },
   };
 }
 
@@ -172,4 +173,14 @@ async function createRevocationFeed(db: Schema, engine: Engine): Promise<void> {
     .addColumn("removed_number", "bigint")
     .addColumn("removed_at_ms", "bigint")
     .execute();
+}
+
+/** An id is the hex of a hash, so that rows lie in no order: on SQLite there is no other order to keep. */
+async function createSeenRequests({ schema }: Schema, engine: Engine): Promise<void> {
+  const seen = schema
+    .createTable("seen_requests")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("until_s", "bigint", (column) => column.notNull());
+  await (engine === "sqlite" ? seen.modifyEnd(sql`without rowid`) : seen).execute();
+  await schema.createIndex("seen_requests_until").on("seen_requests").columns(["until_s"]).execute();
 }

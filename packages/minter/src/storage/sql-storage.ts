@@ -7,6 +7,7 @@ import { sqlKeyStore } from "./key-store.js";
 import { sqlLeaseStore } from "./lease-store.js";
 import { migrate } from "./migrate.js";
 import { sqlPolicyStore } from "./policy-store.js";
+import { sqlSeenStore } from "./seen-store.js";
 import type { Storage } from "./storage.js";
 import type { Database } from "./tables.js";
 
@@ -26,6 +27,7 @@ export async function openSqlStorage(database: Database, append: AuditAppend): P
     feed: sqlFeedStore(database),
     leases: sqlLeaseStore(database),
     audit: sqlAuditStore(database, append),
+    seen: sqlSeenStore(database),
     ping: async () => void (await sql`select 1`.execute(database.db)),
     close: () => database.db.destroy(),
   };

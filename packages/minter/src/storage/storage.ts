@@ -3,6 +3,7 @@ import type { AuthorityStore } from "../certificate-authorities/authority-store.
 import type { CrlStore } from "../certificate-authorities/crl-store.js";
 import type { LeaseStore } from "../jobs/lease-store.js";
 import type { KeyStore } from "../keys/key-store.js";
+import type { SeenStore } from "../machine-tokens/seen-store.js";
 import type { PolicyStore } from "../policies/policy-store.js";
 import type { FeedStore } from "../trust/feed-store.js";
 
@@ -18,6 +19,7 @@ export interface Storage {
   readonly feed: FeedStore;
   readonly leases: LeaseStore;
   readonly audit: AuditStore;
+  readonly seen: SeenStore;
   /** Whether the engine answers now. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -79,6 +79,7 @@ export interface Tables {
     removed_number: number | null;
     removed_at_ms: number | null;
   };
+  seen_requests: { id: string; until_s: number };
   crl_checks: { list_id: string; checked_at_ms: number | null; failed_at_ms: number | null; failure: string };
 }
 

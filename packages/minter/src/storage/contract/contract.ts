@@ -5,6 +5,7 @@ import { feedCases } from "./feed-cases.js";
 import { keyCases } from "./key-cases.js";
 import { leaseCases } from "./lease-cases.js";
 import { policyCases } from "./policy-cases.js";
+import { seenCases } from "./seen-cases.js";
 import type { StorageCase } from "./storage-case.js";
 
 /** What every storage engine must do; run each case in any test runner, on a storage of its own. */
@@ -16,4 +17,5 @@ export const storageContract: readonly StorageCase[] = [
   ...feedCases,
   ...leaseCases,
   ...auditCases,
+  ...seenCases,
 ];
