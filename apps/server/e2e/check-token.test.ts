@@ -18,6 +18,7 @@ let folder: string;
 let trust: string;
 let good: string;
 let otherIssuer: string;
+let forFiles: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "check-token-"));
@@ -28,7 +29,7 @@ beforeAll(async () => {
   const certificates = [{ key_name: keyId, x509_certificate_pem: toPem("CERTIFICATE", certificate) }];
   trust = join(folder, "certificates.json");
   writeFileSync(trust, JSON.stringify({ service_account_name: issuedBy, certificates, timestamp: 1 }));
-  const tokenOf = (issuer: string) => {
+  const tokenOf = (issuer: string, audience: string[] = []) => {
     const body = {
       machineFqdn: "host-1.example.com",
       issuedBy: issuer,
@@ -36,13 +37,14 @@ beforeAll(async () => {
       lifetime: 3600,
       caId: 1n,
       certSn: "01",
-      audience: [],
+      audience,
     };
     const tokenBody = encodeMachineTokenBody(body);
     const key = createPrivateKey(privateKey.export({ type: "pkcs8", format: "pem" }));
     return encodeMachineToken({ tokenBody, keyId, rsaSha256: sign("sha256", tokenBody, key) });
   };
   [good, otherIssuer] = [tokenOf(issuedBy), tokenOf("other@example.com")];
+  forFiles = tokenOf(issuedBy, ["service:files"]);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -147,5 +149,14 @@ describe("tokens check-token", () => {
   it("never prints a token", async () => {
     const { stdout, stderr } = await check([good, `${good}x`, otherIssuer]);
     expect(stdout + stderr).not.toContain(good.slice(0, 40));
+  });
+
+  it("refuses a token that is meant for another service", async () => {
+    const codes = await Promise.all(
+      [[], ["--service", "service:other"], ["--audience", "service:files"], ["--service", "service:files"]].map(
+        async (args) => rows((await check([...args, forFiles])).stdout)[0]?.["code"],
+      ),
+    );
+    expect(codes).toEqual(["WRONG_AUDIENCE", "WRONG_AUDIENCE", null, null]);
   });
 });

@@ -21,6 +21,7 @@ export interface CheckTokenOptions {
   readonly issuer?: string;
   readonly at?: string;
   readonly service?: string;
+  readonly audience?: string;
   readonly peer?: string;
   readonly groups?: string;
   readonly json?: true;
@@ -45,7 +46,7 @@ export async function checkTokens(given: readonly string[], options: CheckTokenO
   const clock = clockAt(options.at);
   const groups = options.groups === undefined ? undefined : readGroupsFile(options.groups);
   const trust = openTrust(options.trust, options.issuer);
-  const authenticate = authenticatorOf(trust, clock, groups, options.service);
+  const authenticate = authenticatorOf(trust, clock, groups, options);
   const print = options.json !== true && process.stdout.isTTY ? sentence : JSON.stringify;
   let exitCode: number = EXIT.ok;
   try {
@@ -85,10 +86,10 @@ function authenticatorOf(
   trust: TrustSource,
   clock: () => number,
   groups: GroupLookup | undefined,
-  service = "",
+  { service = "", audience = service }: CheckTokenOptions,
 ): Authenticator {
   const grouping = groups === undefined ? {} : { groups };
-  const naming = service === "" ? {} : { service, audience: service };
+  const naming = { ...(service !== "" && { service }), ...(audience !== "" && { audience }) };
   return authenticator({ trust, clock, ...grouping, ...naming });
 }
 

@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { authenticator, type TrustSource } from "@tokens/machine-auth";
 import { TestCa } from "@tokens/pki/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runAgent } from "./agent.js";
@@ -15,13 +16,14 @@ const POLICIES = {
   plain: "",
   ec: "request_policy { ec_signature: ENFORCE }",
   report: "request_policy { nonce: REPORT server_name: REPORT }",
+  audience: 'request_policy { audience: ENFORCE allowed_audience: "service:a" allowed_audience: "service:b" }',
   once: "request_policy { nonce: ENFORCE server_name: ENFORCE }",
 };
 type PolicyName = keyof typeof POLICIES;
 
 const folder = mkdtempSync(join(tmpdir(), "extensions-"));
 const cas = Object.keys(POLICIES).map((name) => [name, TestCa.create(name)] as const);
-let server: LoopbackServer;
+let server: LoopbackServer & { readonly trust: TrustSource };
 
 beforeAll(async () => {
   const entries = cas.map(([name], index) => {
@@ -32,7 +34,8 @@ beforeAll(async () => {
   const files = new Map(cas.map(([name, ca]) => [`${name}.pem`, pem("CERTIFICATE", ca.certificate)]));
   files.set("tokenserver.cfg", entries.join("\n"));
   const read = (path: string) => Promise.resolve(files.get(path));
-  server = await listen(await tokenServerOf({ read }));
+  const { listener, trust } = await tokenServerOf({ read });
+  server = { ...(await listen(listener)), trust };
 });
 
 afterAll(() => {
@@ -92,5 +95,31 @@ describe("an agent whose CA wants requests that are good for once", () => {
       expect((await outcomeOf(policy, key)).outcome).toBe("UPDATE_SUCCESS");
       expect((await outcomeOf(policy, key, "-server-name", "staging")).outcome).toBe("UPDATE_SUCCESS");
     }
+  });
+});
+
+describe("an agent whose CA wants tokens for certain services", () => {
+  const { privateKey: key } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+
+  it("attack 18: gets a token for A, which B refuses", async () => {
+    const { outcome, token = "" } = await outcomeOf("audience", key, "-audience", "service:a");
+    expect(outcome).toBe("UPDATE_SUCCESS");
+    const verdicts = await Promise.all(
+      ["service:a", "service:b", undefined].map(async (audience) => {
+        const authenticate = authenticator({ trust: server.trust, ...(audience !== undefined && { audience }) });
+        const verdict = await authenticate({ machineTokens: [token] });
+        return verdict.status === "invalid" ? verdict.error.code : verdict.status;
+      }),
+    );
+    expect(verdicts).toEqual(["confirmed", "WRONG_AUDIENCE", "WRONG_AUDIENCE"]);
+  });
+
+  it("is refused without any, with one that is not allowed, and where none is", async () => {
+    const refused = "MINT_TOKEN_ERROR_BAD_AUDIENCE";
+    expect((await outcomeOf("audience", key)).outcome).toBe(refused);
+    expect((await outcomeOf("audience", key, "-audience", "service:a", "-audience", "service:c")).outcome).toBe(
+      refused,
+    );
+    expect((await outcomeOf("plain", key, "-audience", "service:a")).outcome).toBe(refused);
   });
 });

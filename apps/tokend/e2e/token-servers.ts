@@ -10,6 +10,8 @@ import {
 import { createContextValues } from "@connectrpc/connect";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
 import { localSigner, PRPC_PREFIX, startTokenServer, type TokenServer, type TokenServerParts } from "@tokens/minter";
+import { fixedTrust, trustFromDocument, type TrustSource } from "@tokens/machine-auth";
+import { createSelfSignedCertificate, toPem } from "@tokens/pki/x509";
 import { openSqliteStorage } from "@tokens/minter/sqlite";
 import { readVector, vectorPolicy } from "shared-vectors";
 
@@ -61,19 +63,24 @@ export async function recordedServer(): Promise<RequestListener> {
 }
 
 /** A token server with a policy of its own and no revocation lists. */
-export async function tokenServerOf(policySource: TokenServerParts["policySource"]): Promise<RequestListener> {
+export async function tokenServerOf(
+  policySource: TokenServerParts["policySource"],
+): Promise<{ listener: RequestListener; trust: TrustSource }> {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const [notBefore, notAfter] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 3_600_000)];
+  const der = await createSelfSignedCertificate({ privateKey, commonName: "Signer", notBefore, notAfter });
   const server = await startTokenServer({
     storage: await openSqliteStorage(":memory:"),
     appId: "test",
     serviceAccount: "minter@tokens.example.com",
     serviceVersion: "test/1",
     policySource,
-    signer: localSigner(privateKey, ""),
+    signer: localSigner(privateKey, toPem("CERTIFICATE", der)),
     serverNames: () => new Set(["prod"]),
     log: silent,
   });
-  return answerAll(server);
+  const document = server.documents.get("/auth/api/v1/server/certificates")?.() ?? "";
+  return { listener: answerAll(server), trust: fixedTrust(trustFromDocument(document)) };
 }
 
 /** Both protocols of the agent. */

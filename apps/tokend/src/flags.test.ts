@@ -18,6 +18,7 @@ describe("parseOneShotFlags", () => {
       protocol: "prpc",
       caFile: "",
       serverName: "",
+      audience: [],
       tokenFile: "t",
       tokenFileCopies: [],
       statusFile: "",

@@ -25,6 +25,8 @@ export interface Flags {
   readonly caFile: string;
   /** Empty: requests carry no nonce. */
   readonly serverName: string;
+  /** Services that the token is to be meant for; none: any service. */
+  readonly audience: readonly string[];
   readonly tokenFile: string;
   readonly tokenFileCopies: readonly string[];
   /** Empty: no status is written. */
@@ -64,6 +66,7 @@ export const MINT_FLAGS: FlagDefinitions = {
   protocol: flag("string", "prpc", "protocol: prpc, connect or grpc"),
   "ca-file": flag("string", "", "PEM file with the only CAs to trust for the server"),
   "server-name": flag("string", "", "send a nonce and this server name: a request is then good for one call"),
+  audience: flag("list", "", "service that the token is meant for, like service:files; others refuse it; repeatable"),
   timeout: flag("duration", "60s", "how long the run may take"),
 };
 
@@ -140,6 +143,7 @@ export function toFlags(values: FlagValues): ParsedFlags<Flags> {
     protocol,
     caFile: values.text("ca-file"),
     serverName: values.text("server-name"),
+    audience: values.list("audience"),
     tokenFile: values.text("token-file"),
     tokenFileCopies: values.list("token-file-copy"),
     statusFile: values.text("status-file"),

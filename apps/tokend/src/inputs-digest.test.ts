@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { inputsDigest } from "./inputs-digest.js";
 
-const inputs = { backend: "b", certificate: Buffer.from("cert"), key: Buffer.from("key") };
+const inputs = { backend: "b", audience: [] as string[], certificate: Buffer.from("cert"), key: Buffer.from("key") };
 
 describe("inputsDigest", () => {
   it("is the same for the same inputs, and 64 hex digits", () => {
@@ -15,6 +15,9 @@ describe("inputsDigest", () => {
       { backend: "c" },
       { certificate: Buffer.from("Cert") },
       { key: Buffer.from("Key") },
+      { audience: ["service:a"] },
+      { audience: ["service:a", "service:b"] },
+      { audience: ["service:aservice:b"] },
       { backend: "bcert", certificate: Buffer.from("") },
     ];
     const digests = [inputs, ...others.map((other) => ({ ...inputs, ...other }))].map(inputsDigest);

@@ -5,11 +5,16 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { inputsStamp } from "./inputs-stamp.js";
 
 let folder: string;
-let inputs: { key: string; certificateFile: string; backend: string };
+let inputs: { key: string; certificateFile: string; backend: string; audience: string[] };
 const LATER = Date.now() + 3_600_000;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "stamp-"));
-  inputs = { key: join(folder, "key.pem"), certificateFile: join(folder, "cert.pem"), backend: "b" };
+  inputs = {
+    key: join(folder, "key.pem"),
+    certificateFile: join(folder, "cert.pem"),
+    backend: "b",
+    audience: [] as string[],
+  };
   writeFileSync(inputs.key, "key", { mode: 0o600 });
   writeFileSync(inputs.certificateFile, "cert");
 });
@@ -24,6 +29,7 @@ describe("inputsStamp", () => {
     expect(stamp).toMatch(/^b \d+:\d+:3:\d+:\d+ \d+:\d+:4:\d+:\d+$/);
     expect(inputsStamp(inputs, LATER + 1)).toBe(stamp);
     expect(inputsStamp({ ...inputs, backend: "c" }, LATER)).not.toBe(stamp);
+    expect(inputsStamp({ ...inputs, audience: ["service:a"] }, LATER)).not.toBe(stamp);
   });
 
   it.each<[string, () => void]>([

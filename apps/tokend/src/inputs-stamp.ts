@@ -14,11 +14,11 @@ const READABLE_BY_ALL = 0o004n;
  * one is no file, cannot be read, or changed so lately that another change might have the same time.
  */
 export function inputsStamp(
-  { key, certificateFile, backend }: Pick<Flags, "key" | "certificateFile" | "backend">,
+  { key, certificateFile, backend, audience }: Pick<Flags, "key" | "certificateFile" | "backend" | "audience">,
   nowMs: number,
 ): string | undefined {
   if (!isFile(key)) return undefined;
-  const stamps: string[] = [backend];
+  const stamps: string[] = [backend, ...audience];
   for (const path of [key, certificateFile]) {
     try {
       accessSync(path, constants.R_OK);

@@ -31,6 +31,7 @@ beforeEach(() => {
     certificateFile: file("cert.pem"),
     caFile: "",
     backend: "b",
+    audience: [],
     strictPermissions: false,
   };
 });

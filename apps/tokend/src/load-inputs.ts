@@ -19,18 +19,19 @@ export interface Inputs {
 /** Flags that name the inputs. */
 export type InputFlags = Pick<
   Flags,
-  "key" | "passphrase" | "certificateFile" | "caFile" | "backend" | "strictPermissions"
+  "key" | "passphrase" | "certificateFile" | "caFile" | "backend" | "audience" | "strictPermissions"
 >;
 
 /** Reads the key, the certificate and the CAs. Rejects with the error of the file system. */
 export async function readInputs(flags: InputFlags, warn: (message: string) => void): Promise<Inputs> {
-  const { backend, certificateFile, caFile } = flags;
+  const { backend, audience, certificateFile, caFile } = flags;
   requirePrivate(flags, warn);
   const keyBytes = await readSecret(flags.key);
   const certificate = readFileSync(certificateFile);
   const passphrase = flags.passphrase === "" ? undefined : trimLineEnd(await readSecret(flags.passphrase));
   const ca = caFile === "" ? undefined : readFileSync(caFile);
-  return { keyBytes, certificate, passphrase, ca, digest: inputsDigest({ backend, certificate, key: keyBytes }) };
+  const digest = inputsDigest({ backend, audience, certificate, key: keyBytes });
+  return { keyBytes, certificate, passphrase, ca, digest };
 }
 
 /**

@@ -12,7 +12,7 @@ import type { RunLog } from "./log.js";
 import type { Outcome, RunReport } from "./status-report.js";
 
 /** How the server is reached, and what it is asked with. */
-export interface MintCall extends Pick<Flags, "backend" | "protocol" | "serverName"> {
+export interface MintCall extends Pick<Flags, "backend" | "protocol" | "serverName" | "audience"> {
   readonly key: MachineKey;
   /** The only CAs that the server's certificate may come from, in PEM. */
   readonly ca: Buffer | undefined;
@@ -31,7 +31,7 @@ export function serverUrl(backend: string): string {
 
 /** Gets a token from the server; each attempt is logged. Rejects with a MintError, or with what the key rejects with. */
 export async function mintToken(call: MintCall, timeoutMs: number): Promise<MintedMachineToken> {
-  const { backend, protocol, serverName, key, ca, log, signal, clock, attempts } = call;
+  const { backend, protocol, serverName, audience, key, ca, log, signal, clock, attempts } = call;
   const deadline = `[deadline ${timeoutMs / 1000}s]`;
   log.log("debug", `RPC ${backend}/tokenserver.minter.TokenMinter.MintMachineToken ${deadline}`);
   const url = serverUrl(backend);
@@ -46,6 +46,7 @@ export async function mintToken(call: MintCall, timeoutMs: number): Promise<Mint
     clock,
     ...(attempts !== undefined && { attempts }),
     ...(serverName !== "" && { serverName }),
+    audience,
     connection: { ...(ca && { ca }), ...(proxy && { proxy }) },
     onRetry: ({ message }, delayMs) =>
       log.log("warning", `RPC failed transiently (retry in ${Math.round(delayMs)}ms): ${message}`),

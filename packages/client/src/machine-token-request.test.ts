@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { makeKeyFiles } from "../test/key-files.js";
 import { loadMachineKey } from "./machine-key.js";
-import { encodeMachineTokenRequest, signedMintRequest } from "./machine-token-request.js";
+import { encodeMachineTokenRequest, type RequestExtensions, signedMintRequest } from "./machine-token-request.js";
 
 const algorithms = fc.constantFrom(1, 1000, 1001, 1002);
 
@@ -15,6 +15,7 @@ it("writes the bytes that the protobuf library writes", () => {
       certificateDer: fc.uint8Array({ maxLength: 2000 }),
       algorithm: algorithms,
       issuedAtMs: fc.nat(253_402_300_799_999),
+      audience: fc.array(fc.string({ unit: "binary" })),
       nonce: fc.uint8Array({ maxLength: 300 }),
       serverName: fc.string({ unit: "binary" }),
     },
@@ -28,6 +29,7 @@ it("writes the bytes that the protobuf library writes", () => {
         signatureAlgorithm: each.algorithm,
         issuedAt: { seconds: BigInt(seconds), nanos: (each.issuedAtMs - seconds * 1000) * 1_000_000 },
         tokenType: 2,
+        audience: [...(each.audience ?? [])],
         nonce: each.nonce ?? new Uint8Array(),
         serverName: each.serverName ?? "",
       });
@@ -38,10 +40,10 @@ it("writes the bytes that the protobuf library writes", () => {
 });
 
 describe("signedMintRequest", () => {
-  const sign = async (serverName?: string) => {
+  const sign = async (extensions?: RequestExtensions) => {
     const { keyPem, certificatePem, privateKey } = await makeKeyFiles();
     const key = loadMachineKey(keyPem, certificatePem);
-    const bytes = await signedMintRequest(key, 1_780_315_200_123, serverName);
+    const bytes = await signedMintRequest(key, 1_780_315_200_123, extensions);
     const sent = fromBinary(MintMachineTokenRequestSchema, bytes);
     const isSigned = verify("sha256", sent.serializedTokenRequest, privateKey, sent.signature);
     return { key, isSigned, request: fromBinary(MachineTokenRequestSchema, sent.serializedTokenRequest) };
@@ -60,11 +62,16 @@ describe("signedMintRequest", () => {
   });
 
   it("carries a fresh nonce with a server's name", async () => {
-    const { key, isSigned, request } = await sign("https://tokens.example.com");
+    const { key, isSigned, request } = await sign({
+      serverName: "https://tokens.example.com",
+      audience: ["service:a"],
+    });
     expect(isSigned).toBe(true);
     expect(request.serverName).toBe("https://tokens.example.com");
+    expect(request.audience).toEqual(["service:a"]);
     expect(request.nonce).toHaveLength(16);
-    const other = fromBinary(MintMachineTokenRequestSchema, await signedMintRequest(key, 1_780_315_200_123, "s"));
+    const again = await signedMintRequest(key, 1_780_315_200_123, { serverName: "s" });
+    const other = fromBinary(MintMachineTokenRequestSchema, again);
     expect(fromBinary(MachineTokenRequestSchema, other.serializedTokenRequest).nonce).not.toEqual(request.nonce);
   });
 });

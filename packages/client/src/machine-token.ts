@@ -1,6 +1,6 @@
 import type { MachineKey } from "./machine-key.js";
 import { signedMintRequest } from "./machine-token-request.js";
-import { type MintedMachineToken, readMintResponse } from "./mint-response.js";
+import { type MintedMachineToken, readMintResponse, requireAudience } from "./mint-response.js";
 import type { Connection } from "./post-connection.js";
 import { postUnary, type UnaryProtocol } from "./post-unary.js";
 import { retry, type RetryBudget } from "./retry.js";
@@ -27,6 +27,11 @@ export interface MintOptions extends RetryBudget {
    * nonce, and is signed anew for each attempt. LUCI's servers do not look at either.
    */
   readonly serverName?: string;
+  /**
+   * The services that the token is to be meant for, as `service:<id>`: others refuse it. Absent or empty: any service. A
+   * token without them, as LUCI's servers make it, is not taken.
+   */
+  readonly audience?: readonly string[];
   /** How the server is reached. Default: directly. */
   readonly connection?: Connection;
   /** Unix milliseconds. Default: the system's clock. */
@@ -39,10 +44,11 @@ export interface MintOptions extends RetryBudget {
  */
 export async function mintMachineToken(options: MintOptions): Promise<MintedMachineToken> {
   const { url, key, protocol = "connect", serverName, connection = {}, clock = Date.now } = options;
-  const lasting = serverName === undefined ? await signedMintRequest(key, clock()) : undefined;
+  const lasting = serverName === undefined ? await signedMintRequest(key, clock(), options) : undefined;
   const attempt = async (signal: AbortSignal, timeoutMs: number) => {
-    const body = lasting ?? (await signedMintRequest(key, clock(), serverName));
-    return readMintResponse(await postUnary({ protocol, url, method: METHOD, body, signal, timeoutMs, connection }));
+    const body = lasting ?? (await signedMintRequest(key, clock(), options));
+    const answer = await postUnary({ protocol, url, method: METHOD, body, signal, timeoutMs, connection });
+    return requireAudience(readMintResponse(answer), options.audience);
   };
   return retry(attempt, options);
 }

@@ -1,9 +1,10 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { encodeMachineToken, encodeMachineTokenBody } from "@tokens/machine-auth/machine-token";
 import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MintError } from "./errors.js";
-import { readMintResponse } from "./mint-response.js";
+import { readMintResponse, requireAudience } from "./mint-response.js";
 
 const bytesOf = (response: MessageInitShape<typeof MintMachineTokenResponseSchema>) =>
   toBinary(MintMachineTokenResponseSchema, create(MintMachineTokenResponseSchema, response));
@@ -41,6 +42,10 @@ describe("readMintResponse", () => {
   it.each([
     [ErrorCode.UNTRUSTED_CERTIFICATE, "UNTRUSTED_CERTIFICATE"],
     [ErrorCode.MACHINE_TOKEN_MINTING_ERROR, "MACHINE_TOKEN_MINTING_ERROR"],
+    [ErrorCode.REPLAYED_REQUEST, "REPLAYED_REQUEST"],
+    [ErrorCode.BAD_NONCE, "BAD_NONCE"],
+    [ErrorCode.WRONG_SERVER_NAME, "WRONG_SERVER_NAME"],
+    [ErrorCode.BAD_AUDIENCE, "BAD_AUDIENCE"],
     [77, "77"],
   ])("says why the server refused (%i)", (errorCode, name) => {
     const error = errorOf(bytesOf({ errorCode, errorMessage: "why", serviceVersion: "v" }));
@@ -82,5 +87,31 @@ describe("readMintResponse", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe("requireAudience", () => {
+  const mintedFor = (...audience: string[]) => {
+    const body = { machineFqdn: "a.b", issuedBy: "x@y.z", issuedAt: 1, lifetime: 60, caId: 1n, certSn: "01", audience };
+    const envelope = { tokenBody: encodeMachineTokenBody(body), keyId: "k", rsaSha256: Buffer.alloc(256) };
+    return { token: encodeMachineToken(envelope), expirySeconds: 61, serviceVersion: "v" };
+  };
+
+  it("takes a token for the services that were asked for, and any token when none were", () => {
+    for (const audience of [[], ["service:a"], ["service:a", "service:b"]]) {
+      expect(requireAudience(mintedFor(...audience), audience)).toEqual(mintedFor(...audience));
+    }
+    expect(requireAudience(mintedFor("service:a"))).toEqual(mintedFor("service:a"));
+    expect(requireAudience({ ...mintedFor(), token: "odd" }).token).toBe("odd");
+  });
+
+  it.each([[[]], [["service:b"]], [["service:a", "service:b"]]])("refuses a token for %j instead of a", (audience) => {
+    expect(() => requireAudience(mintedFor(...audience), ["service:a"])).toThrow(
+      expect.objectContaining({ code: "BAD_RESPONSE", serviceVersion: "v" }),
+    );
+  });
+
+  it("refuses what is no token when services were asked for", () => {
+    expect(() => requireAudience({ ...mintedFor(), token: "????" }, ["service:a"])).toThrow(MintError);
   });
 });

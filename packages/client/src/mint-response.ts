@@ -1,4 +1,5 @@
 import { MintError } from "./errors.js";
+import { encodeAudience } from "./machine-token-request.js";
 import { readFields } from "./proto-wire.js";
 
 /** A token fresh from the server. */
@@ -23,6 +24,7 @@ const ERROR_CODES: Readonly<Record<number, string>> = {
   1000: "REPLAYED_REQUEST",
   1001: "BAD_NONCE",
   1002: "WRONG_SERVER_NAME",
+  1003: "BAD_AUDIENCE",
 };
 
 /** Fields of MintMachineTokenResponse and of the messages in it, by their numbers. */
@@ -36,6 +38,7 @@ const LUCI_MACHINE_TOKEN = 21;
 const MACHINE_TOKEN = 1;
 const EXPIRY = 2;
 const SECONDS = 1;
+const TOKEN_BODY = 1;
 
 const text = (bytes: Uint8Array | undefined): string =>
   new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes ?? new Uint8Array());
@@ -61,6 +64,18 @@ export function readMintResponse(body: Uint8Array): MintedMachineToken {
     expirySeconds: Number(BigInt.asIntN(64, seconds)),
     serviceVersion,
   };
+}
+
+/**
+ * Refuses a token that is not meant for the services that were asked for, and for them alone: a server that knows no
+ * audiences makes one that is good everywhere. In a body the audience comes last. Throws a MintError.
+ */
+export function requireAudience(minted: MintedMachineToken, audience: readonly string[] = []): MintedMachineToken {
+  if (audience.length === 0) return minted;
+  const body = read(Buffer.from(minted.token, "base64")).bytes.get(TOKEN_BODY) ?? new Uint8Array();
+  if (Buffer.from(body).subarray(-encodeAudience(audience).length).equals(encodeAudience(audience))) return minted;
+  const { serviceVersion } = minted;
+  throw new MintError("BAD_RESPONSE", "the token is not meant for the audience that was asked for", { serviceVersion });
 }
 
 function read(message: Uint8Array): ReturnType<typeof readFields> {

@@ -15,7 +15,7 @@ import { MintError } from "./errors.js";
 import { isTransient } from "./grpc-code.js";
 import type { MachineKey } from "./machine-key.js";
 import { signedMintRequest } from "./machine-token-request.js";
-import { type MintedMachineToken, readMintResponse } from "./mint-response.js";
+import { type MintedMachineToken, readMintResponse, requireAudience } from "./mint-response.js";
 import { retry, type RetryBudget } from "./retry.js";
 
 /** How a call is made. */
@@ -28,6 +28,8 @@ export interface MintCallOptions extends Partial<RetryBudget> {
 export interface MintMachineTokenCallOptions extends MintCallOptions {
   /** With the server's name for itself, the request is good for one call to that server: it is signed anew for each attempt. */
   readonly serverName?: string;
+  /** The services that the token is to be meant for, as `service:<id>`. Absent or empty: any service. */
+  readonly audience?: readonly string[];
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -48,12 +50,12 @@ export class TokenClient {
 
   /** Trades a machine's certificate for a token. Rejects with what the key rejects with, too. */
   async mintMachineToken(key: MachineKey, options: MintMachineTokenCallOptions = {}): Promise<MintedMachineToken> {
-    const { serverName, ...rest } = options;
+    const { serverName, audience = [], ...rest } = options;
     const sign = async () =>
-      fromBinary(MintMachineTokenRequestSchema, await signedMintRequest(key, this.#clock(), serverName));
+      fromBinary(MintMachineTokenRequestSchema, await signedMintRequest(key, this.#clock(), options));
     const lasting = serverName === undefined ? await sign() : undefined;
     const response = await call(async () => lasting ?? (await sign()), this.#minter.mintMachineToken, rest);
-    return readMintResponse(toBinary(MintMachineTokenResponseSchema, response));
+    return requireAudience(readMintResponse(toBinary(MintMachineTokenResponseSchema, response)), audience);
   }
 
   /** Gets a token with which others act for somebody. */

@@ -15,6 +15,7 @@ export function addCheckToken(tokens: Command): void {
     .option("--at <TIME>", "check as of this time, RFC 3339 (default: now)")
     .addOption(new Option("--kind <KIND>", "kind of token").choices(["machine", "delegation"]).default("machine"))
     .option("--service <ID>", "at which service, like service:files (delegation tokens need it)")
+    .option("--audience <NAME>", "name of the service in the audience of machine tokens (default: as --service)")
     .option(
       "--peer <IDENTITY>",
       "who sends a delegation token, like bot:host.example.com (default: anonymous:anonymous)",

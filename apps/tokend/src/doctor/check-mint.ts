@@ -9,6 +9,9 @@ const FIXES: Readonly<Record<string, string>> = {
   BAD_SIGNATURE: "use a key that the server takes: RSA of 2048 bits or more",
   UNTRUSTED_CERTIFICATE:
     "check with whoever runs the server: the CA, its revocation list, and what the certificate is for",
+  BAD_NONCE: "this server wants requests that are good for once: give -server-name",
+  WRONG_SERVER_NAME: "give the name that the server goes by as -server-name; who runs it knows it",
+  BAD_AUDIENCE: "ask whoever runs the server which services -audience may name",
   BAD_TOKEN_ARGUMENTS: "let whoever runs the server list this machine's domain in known_domains",
 };
 

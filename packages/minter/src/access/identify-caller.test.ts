@@ -42,7 +42,7 @@ beforeAll(async () => {
     () => nowMs,
   );
   trust = fixedTrust(trustFromDocument(documents.get("/auth/api/v1/server/certificates")?.() ?? ""));
-  const grant = { fqdn: "host-1.example.com", lifetimeSeconds: 60, caId: 7n, certSn: Uint8Array.of(1) };
+  const grant = { fqdn: "host-1.example.com", lifetimeSeconds: 60, caId: 7n, certSn: Uint8Array.of(1), audience: [] };
   machineToken = (await signMachineToken(grant, server.serviceAccount, signer, nowMs)).token;
 });
 

@@ -6,7 +6,7 @@ import { checkReach } from "./unreachable-domains.js";
 import { certificatePolicyOf } from "./certificate-policy.js";
 import { CaFiles } from "./compile-ca-files.js";
 import { type CrlHosts, whyNoCrlUrl } from "./crl-address.js";
-import { requestPolicyOf } from "./request-policy.js";
+import { checkRequestPolicy, requestPolicyOf } from "./request-policy.js";
 
 /** What a policy is measured with besides itself. */
 export interface CaPolicyContext {
@@ -29,6 +29,7 @@ export async function compileCaPolicy(
     const path = ["certificate_authority", index];
     checkUnique(entry, path, policy, owners, findings);
     warnOfUrls(entry, path, context.crlHosts, findings);
+    checkRequestPolicy(entry.requestPolicy, path, findings);
     const ca = await compileCa(entry, path, readFile, findings);
     if (ca) policy.set(entry.cn, ca);
   }

@@ -15,7 +15,7 @@ export interface MintedMachineToken {
 }
 
 /** The row of LUCI's table machine_tokens: tokenserver.bq.MachineToken by its column names. Never the token itself. */
-export function machineTokenColumns(minted: MintedMachineToken, facts: CallFacts): Record<string, string> {
+export function machineTokenColumns(minted: MintedMachineToken, facts: CallFacts): Record<string, unknown> {
   const { request, trusted, grant, signed, configRevision } = minted;
   return {
     fingerprint: tokenFingerprint(signed.token),
@@ -27,6 +27,7 @@ export function machineTokenColumns(minted: MintedMachineToken, facts: CallFacts
     signature_algorithm: SignatureAlgorithm[request.signatureAlgorithm] ?? "UNKNOWN_ALGO",
     ca_common_name: trusted.ca.commonName,
     ca_config_rev: configRevision,
+    ...(grant.audience.length > 0 && { audience: grant.audience }),
     ...facts,
   };
 }

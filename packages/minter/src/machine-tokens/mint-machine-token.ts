@@ -80,7 +80,7 @@ async function mintMachineToken(
   report(trusted, minter);
   // From here on: the certificate is trusted.
   checkRequest(proven.request, trusted.ca, minter);
-  const grant = grantMachineToken(trusted);
+  const grant = grantMachineToken(trusted, proven.request.audience);
   const [signed] = await Promise.all([
     signMachineToken(grant, minter.serviceAccount, minter.signer(), nowMs),
     requireUnused(proven.request, trusted.ca, minter),

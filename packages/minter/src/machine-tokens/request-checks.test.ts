@@ -3,14 +3,14 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ErrorCode, MachineTokenRequestSchema, SignatureAlgorithm } from "@tokens/api";
 import { describe, expect, it } from "vitest";
 import type { TrustedCa } from "../certificate-authorities/ca-policy.js";
-import type { RequestPolicy } from "../certificate-authorities/request-policy.js";
+import { type RequestPolicy, requestPolicyOf } from "../certificate-authorities/request-policy.js";
 import { Refusal, Unavailable } from "../errors.js";
 import { noMetrics } from "../metrics.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
 import { checkRequest, requireUnused } from "./request-checks.js";
 import type { SeenRequest } from "./seen-store.js";
 
-const OFF: RequestPolicy = { ec_signature: "off", nonce: "off", server_name: "off" };
+const OFF: RequestPolicy = requestPolicyOf(undefined);
 
 /** A CA's policy and what a server says of it. */
 class Desk {
@@ -120,5 +120,18 @@ describe("attack 17: replay of a request", () => {
     }
     for (const serverName of ["prod", "https://tokens.example.com"])
       expect(await desk.ask({ serverName })).toBe("good");
+  });
+});
+
+describe("audience", () => {
+  it.each([
+    ["off", "good", []],
+    ["report", "good", ["audience"]],
+    ["enforce", "BAD_AUDIENCE", []],
+  ] as const)("%s: a request for a token that is good everywhere gets %s", async (state, answer, counted) => {
+    const desk = new Desk({ audience: state });
+    expect(await desk.ask({ audience: ["service:a"] })).toBe("good");
+    expect(await desk.ask({})).toBe(answer);
+    expect(desk.counted).toEqual(counted);
   });
 });

@@ -31,6 +31,7 @@ const CLOCK_LEEWAY_SECONDS = 120;
  */
 export function checkRequest(request: MachineTokenRequest, ca: TrustedCa, checks: RequestChecks): void {
   checkEcSignature(request, ca, checks);
+  checkHasAudience(request, ca, checks);
   const { nonce, server_name } = ca.requests;
   if (server_name !== "off" && !checks.serverNames().has(request.serverName)) {
     const said = request.serverName === "" ? "no server" : "another server";
@@ -41,6 +42,14 @@ export function checkRequest(request: MachineTokenRequest, ca: TrustedCa, checks
     const refusal = refuseToken(ErrorCode.BAD_NONCE, "the request has no nonce of 16 to 64 bytes");
     decide(nonce, "nonce", refusal, ca, checks);
   }
+}
+
+/** Which services a request may name is decided with the grant, whatever the state. */
+function checkHasAudience({ audience }: MachineTokenRequest, ca: TrustedCa, checks: RequestChecks): void {
+  const state = ca.requests.audience;
+  if (state === "off" || audience.length > 0) return;
+  const refusal = refuseToken(ErrorCode.BAD_AUDIENCE, "the request does not say which services its token is meant for");
+  decide(state, "audience", refusal, ca, checks);
 }
 
 /**

@@ -32,7 +32,7 @@ export async function signMachineToken(
     lifetime: grant.lifetimeSeconds,
     caId: grant.caId,
     certSn: Buffer.from(grant.certSn).toString("hex"),
-    audience: [],
+    audience: [...grant.audience],
   });
   const rsaSha256 = await signer.sign(machineTokenSignedBytes(tokenBody));
   const token = encodeMachineToken({ tokenBody, keyId: signer.keyId, rsaSha256 });
