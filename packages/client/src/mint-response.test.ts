@@ -23,7 +23,7 @@ describe("readMintResponse", () => {
   it("reads what the protobuf library writes", () => {
     const seconds = fc.bigInt(0n, 253_402_300_799n);
     fc.assert(
-      fc.property(fc.string(), seconds, fc.string(), (machineToken, expiry, serviceVersion) => {
+      fc.property(fc.string({ minLength: 1 }), seconds, fc.string(), (machineToken, expiry, serviceVersion) => {
         const value = { machineToken, expiry: { seconds: expiry, nanos: 5 } };
         const tokenResponse = { serviceVersion, tokenType: { case: "luciMachineToken" as const, value } };
         const minted = readMintResponse(bytesOf({ tokenResponse, serviceVersion: "other" }));
@@ -68,6 +68,8 @@ describe("readMintResponse", () => {
   it.each([
     ["nothing", new Uint8Array()],
     ["no token", bytesOf({ tokenResponse: { serviceVersion: "v" } })],
+    ["an empty token", bytesOf({ tokenResponse: { tokenType: { case: "luciMachineToken", value: {} } } })],
+    ["a refusal that is no text", Buffer.from("08051201ff", "hex")],
     ["garbage", Buffer.from("ffff", "hex")],
     ["a message that is cut short", Buffer.from("1a05", "hex")],
     ["a field without a number", Buffer.from("0000", "hex")],

@@ -40,8 +40,13 @@ const EXPIRY = 2;
 const SECONDS = 1;
 const TOKEN_BODY = 1;
 
-const text = (bytes: Uint8Array | undefined): string =>
-  new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes ?? new Uint8Array());
+function text(bytes: Uint8Array | undefined): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes ?? new Uint8Array());
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
 
 /**
  * Reads a MintMachineTokenResponse. Throws a MintError: REFUSED with the server's error code; BAD_RESPONSE when it cannot
@@ -54,16 +59,12 @@ export function readMintResponse(body: Uint8Array): MintedMachineToken {
   const tokenResponse = response.bytes.get(TOKEN_RESPONSE);
   if (!tokenResponse) throw new MintError("BAD_RESPONSE", "token server didn't return a token");
   const inner = read(tokenResponse);
-  const token = inner.bytes.get(LUCI_MACHINE_TOKEN);
   const serviceVersion = text(inner.bytes.get(RESPONSE_SERVICE_VERSION));
-  if (!token) throw new MintError("BAD_RESPONSE", "the response has no machine token", { serviceVersion });
-  const { bytes } = read(token);
+  const { bytes } = read(inner.bytes.get(LUCI_MACHINE_TOKEN) ?? new Uint8Array());
+  const token = text(bytes.get(MACHINE_TOKEN));
+  if (token === "") throw new MintError("BAD_RESPONSE", "the response has no machine token", { serviceVersion });
   const seconds = read(bytes.get(EXPIRY) ?? new Uint8Array()).numbers.get(SECONDS) ?? 0n;
-  return {
-    token: text(bytes.get(MACHINE_TOKEN)),
-    expirySeconds: Number(BigInt.asIntN(64, seconds)),
-    serviceVersion,
-  };
+  return { token, expirySeconds: Number(BigInt.asIntN(64, seconds)), serviceVersion };
 }
 
 /**
@@ -82,8 +83,12 @@ function read(message: Uint8Array): ReturnType<typeof readFields> {
   try {
     return readFields(message);
   } catch (error) {
-    throw new MintError("BAD_RESPONSE", "the token server's response cannot be read", { cause: error });
+    throw unreadable(error);
   }
+}
+
+function unreadable(cause: unknown): MintError {
+  return new MintError("BAD_RESPONSE", "the token server's response cannot be read", { cause });
 }
 
 function refusal(number: number, fields: ReadonlyMap<number, Uint8Array>): MintError {
