@@ -104,6 +104,11 @@ describe("verifyMachineToken", () => {
     expect(verdict(issuer.token(), { audience: "billing" })).toBe("accepted");
   });
 
+  it("accepts a token that lives for just as long as is allowed", () => {
+    expect(verdict(issuer.token({ lifetime: 86_400 }))).toBe("accepted");
+    expect(verdict(issuer.token(), { maxLifetimeSeconds: 3600 })).toBe("accepted");
+  });
+
   it.each([
     [-10.000_001, "NOT_YET_VALID"],
     [-10, "accepted"],

@@ -1,5 +1,7 @@
+import { create } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
-import { ErrorCode, MachineTokenType } from "@tokens/api";
+import { ErrorCode, MachineTokenType, type SignatureAlgorithm } from "@tokens/api";
 import { generateRsaKey } from "@tokens/pki";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeFleet, signedBytes, signedRequest, type TestMachine } from "../../test/fleet.js";
@@ -22,6 +24,8 @@ function refusalOf(prove: () => unknown): string {
   }
 }
 
+const at = (seconds: bigint, nanos: number) => create(TimestampSchema, { seconds, nanos });
+
 describe("proveRequest", () => {
   it("proves that the sender holds the key of the certificate", () => {
     const { certificate, request } = proveRequest(signedRequest(machine, now), now);
@@ -33,6 +37,7 @@ describe("proveRequest", () => {
   it.each([
     ["exactly ten minutes ago", { seconds: second - tenMinutes, nanos: 0 }, "proven"],
     ["a nanosecond more", { seconds: second - tenMinutes - 1n, nanos: 999_999_999 }, "BAD_TIMESTAMP"],
+    ["in the last nanosecond of a second", { seconds: second, nanos: 999_999_999 }, "proven"],
     ["exactly ten minutes ahead", { seconds: second + tenMinutes, nanos: 0 }, "proven"],
     ["a nanosecond more ahead", { seconds: second + tenMinutes, nanos: 1 }, "BAD_TIMESTAMP"],
     ["eleven minutes ago", { seconds: second - 660n, nanos: 0 }, "BAD_TIMESTAMP"],
@@ -61,6 +66,30 @@ describe("proveRequest", () => {
   it.each([0, 2, 99, 1000, -1])("refuses signature algorithm %i", (signatureAlgorithm) => {
     const request = signedRequest(machine, now, { signatureAlgorithm });
     expect(refusalOf(() => proveRequest(request, now))).toBe("UNSUPPORTED_SIGNATURE");
+  });
+
+  const outOfRange = "issued_at timestamp is not within acceptable range, check your clock";
+
+  it.each<[string, string, Parameters<typeof signedRequest>[2]]>([
+    ["issued_at is required", "issued_at is required", { issuedAt: at(-62135596800n, 0) }],
+    [outOfRange, "issued_at is -63915911999999 ms off the server's clock", { issuedAt: at(-62135596800n, 1) }],
+    [outOfRange, "issued_at is 600001 ms off the server's clock", { issuedAt: at(second + 600n, 1_000_000) }],
+    [outOfRange, "its nanoseconds are outside of 0 to 999999999", { issuedAt: at(second, -1) }],
+    ["token_type UNKNOWN_TYPE is not supported", "token_type UNKNOWN_TYPE is not supported", { tokenType: 0 }],
+    ["token_type 99 is not supported", "token_type 99 is not supported", { tokenType: 99 as MachineTokenType }],
+    [
+      "signature_algorithm UNKNOWN_ALGO is not supported",
+      "signature_algorithm UNKNOWN_ALGO is not supported",
+      { signatureAlgorithm: 0 },
+    ],
+    [
+      "signature_algorithm -7 is not supported",
+      "signature_algorithm -7 is not supported",
+      { signatureAlgorithm: -7 as SignatureAlgorithm },
+    ],
+  ])("says %s, and in the log %s", (message, detail, fields) => {
+    const prove = () => proveRequest(signedRequest(machine, now, fields), now);
+    expect(prove).toThrow(expect.objectContaining({ message, detail }) as Error);
   });
 
   it("refuses what is not one strict certificate", () => {
