@@ -53,6 +53,12 @@ describe("checkCrl", () => {
     expect(verdict(list, [ca])).toBe("BAD_SIGNATURE");
   });
 
+  it("tells a list in another's name from one that is not signed, whichever of two CAs signed it", () => {
+    const other = TestCa.create("Other CA");
+    expect(listed({ issuer: "Third CA" }, [other, ca])).toBe("PROFILE issuer_name");
+    expect(listed({ issuer: "Third CA" }, [other])).toBe("BAD_SIGNATURE");
+  });
+
   it("compares the issuer's name as RFC 5280 does", () => {
     expect(listed({ issuer: "FLEET  ca" })).toBe("in force");
     expect(listed({ issuer: "Other CA" })).toBe("PROFILE issuer_name");

@@ -59,11 +59,17 @@ describe("parseCrl", () => {
     ["a part for CAs", [issuingDistributionPoint("cas")], { scope: "partitioned" }],
     ["a list for others", [issuingDistributionPoint("indirect")], { scope: "indirect" }],
     ["a delta of a part", [issuingDistributionPoint("url"), deltaIndicator(1)], { scope: "delta" }],
+    ["a part that is a delta", [deltaIndicator(1), issuingDistributionPoint("url")], { scope: "delta" }],
     ["an unknown critical extension", [unknownExtension(true)], { unknownCritical: ["1.2.3.4.5"] }],
     ["an unknown extension", [unknownExtension(false)], { unknownCritical: [] }],
     ["a pointer to deltas", [extension("2.5.29.46", sequence())], { scope: "complete", unknownCritical: [] }],
   ])("tells %s", (_, extensions, expected) => {
     expect(parse({ extensions })).toMatchObject(expected);
+  });
+
+  it("counts from 0, to 20 octets", () => {
+    expect(parse({ number: 0 }).number).toBe(0n);
+    expect(parse({ number: (1n << 160n) - 1n }).number).toBe((1n << 160n) - 1n);
   });
 
   it("never takes a critical number for known", () => {

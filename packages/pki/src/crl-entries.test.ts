@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { indexEntries } from "./crl-entries.js";
+import { DerReader } from "./der.js";
 import { CrlError, MalformedInput } from "./errors.js";
 import {
   certificateIssuer,
@@ -14,6 +15,7 @@ import {
   time,
   unknownExtension,
 } from "./testing.js";
+import { readTime } from "./time.js";
 
 const index = (entries: readonly Buffer[], version = 2) =>
   indexEntries({ entryBytes: Buffer.concat(entries), version });
@@ -62,6 +64,85 @@ describe("indexEntries", () => {
     expect(serialsOf(sequence(integer(1), utc("240229000000Z")))).toEqual(["01"]);
     expect(serialsOf(sequence(integer(1), utc("260131235959Z")))).toEqual(["01"]);
     expect(() => serialsOf(sequence(integer(1), utc("260229000000Z")))).toThrow(MalformedInput);
+  });
+
+  it("takes exactly the dates that the reader of times takes, whatever byte of one is another", () => {
+    const isTaken = (read: () => unknown) => {
+      try {
+        read();
+        return true;
+      } catch (error) {
+        expect(error).toBeInstanceOf(MalformedInput);
+        return false;
+      }
+    };
+    const others = [...Array.from("/012345689:Z", (letter) => letter.charCodeAt(0)), 0, 12, 13, 14, 15, 0x17, 0x18];
+    const differences: string[] = [];
+    for (const good of ["260115102030Z", "000101000000Z", "991028235959Z", "261209192949Z"].map(utc)) {
+      for (let place = 0; place < good.length; place++) {
+        for (const byte of others) {
+          const changed = Buffer.from(good);
+          changed[place] = byte;
+          const slow = isTaken(() => {
+            const reader = new DerReader(changed);
+            readTime(reader, "date");
+            reader.end("date");
+          });
+          const entry = sequence(integer(1), changed);
+          if (isTaken(() => serialsOf(entry, revokedEntry(9))) !== slow) differences.push(changed.toString("hex"));
+        }
+      }
+    }
+    expect(differences).toEqual([]);
+  });
+
+  it("takes exactly the reasons that there are, critical or not", () => {
+    for (let reason = 0; reason < 256; reason++) {
+      const isKnown = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10].includes(reason);
+      for (const content of [reasonCode(reason), extension("2.5.29.21", integer(reason, 0x0a), true)]) {
+        const read = () => serialsOf(revokedEntry(1, content), revokedEntry(2));
+        if (isKnown) expect(read()).toEqual(["01", "02"]);
+        else expect(read).toThrow(MalformedInput);
+      }
+    }
+  });
+
+  it("reads entries of every length, and no byte beyond their end", () => {
+    const padding = (bytes: number) => extension("1.2.3", der(0x04, new Uint8Array(bytes)));
+    for (const bytes of [0, 40, 90, 98, 99, 100, 101, 102, 200, 300, 70_000]) {
+      expect(serialsOf(revokedEntry(1, padding(bytes)), revokedEntry(2))).toEqual(["01", "02"]);
+    }
+    const shortest = sequence(integer(0), utc("260115102030Z"));
+    for (let cut = 1; cut < shortest.length; cut++) {
+      expect(() => serialsOf(shortest.subarray(0, cut))).toThrow(MalformedInput);
+    }
+    for (let length = 0; length < shortest.length - 2; length++) {
+      const lying = Buffer.from(shortest);
+      lying[1] = length;
+      expect(() => serialsOf(lying)).toThrow(MalformedInput);
+    }
+  });
+
+  it("takes numbers of up to 255 bytes in their shortest form, and no other", () => {
+    const numbered = (...content: number[]) => sequence(der(0x02, Buffer.from(content)), date);
+    expect(serialsOf(numbered(0), numbered(0x7f), numbered(0, 0x80), numbered(1, 0xff))).toEqual([
+      "",
+      "7f",
+      "80",
+      "01ff",
+    ]);
+    expect(index([numbered(0xff, 0x7f), numbered(0xff), numbered(0x80)]).count).toBe(3);
+    for (const padded of [
+      [0, 0x7f],
+      [0, 0],
+      [0xff, 0x80],
+      [0xff, 0xff],
+    ]) {
+      expect(() => serialsOf(numbered(...padded))).toThrow(MalformedInput);
+    }
+    const longest = Array.from({ length: 255 }, () => 1);
+    expect(serialsOf(numbered(...longest))).toEqual(["01".repeat(255)]);
+    expect(() => serialsOf(numbered(1, ...longest))).toThrow(MalformedInput);
   });
 
   it.each<[string, Buffer]>([
