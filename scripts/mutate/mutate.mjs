@@ -16,12 +16,17 @@ const parts = {
     ),
     tests: [
       "machine-auth/src/{verify-machine-token,machine-token,machine-token-verifier,verify-vectors}.test.ts",
-      "machine-auth/src/{token-text,canonical-proto,remember-verdicts,golden-vectors}.test.ts",
+      "machine-auth/src/{token-text,canonical-proto,remember-verdicts,golden-vectors,attacks}.test.ts",
     ],
   },
   request: {
-    sources: ["minter/src/machine-tokens/machine-token-request.ts", "minter/src/machine-tokens/machine-grant.ts"],
-    tests: ["minter/src/machine-tokens/{machine-token-request,machine-grant,machine-name,request-*}.test.ts"],
+    sources: ["machine-token-request", "request-signature", "machine-grant"].map(
+      (name) => `minter/src/machine-tokens/${name}.ts`,
+    ),
+    tests: [
+      "minter/src/machine-tokens/{machine-token-request,machine-grant,machine-name,request-*}.test.ts",
+      "minter/src/attacks.test.ts",
+    ],
   },
   crl: {
     sources: ["crl-document", "crl-entries", "check-crl"].map((name) => `pki/src/${name}.ts`),
