@@ -109,9 +109,10 @@ function changeOf(source, { location: { start, end }, replacement }) {
 
 /** Says what is not explained, and which explanations explain nothing. Whether anything was said. */
 function report(name, survivors, explanations) {
+  const explained = explanations.flatMap(({ file, changes }) => changes.map((change) => ({ file, change })));
   const explains = ({ file, change }, { path, text }) => path.endsWith(`/${file}`) && text === change;
-  const open = survivors.filter((mutant) => !explanations.some((each) => explains(each, mutant)));
-  const idle = explanations.filter((each) => !survivors.some((mutant) => explains(each, mutant)));
+  const open = survivors.filter((mutant) => !explained.some((each) => explains(each, mutant)));
+  const idle = explained.filter((each) => !survivors.some((mutant) => explains(each, mutant)));
   for (const { path, location, text } of open) console.log(`not noticed: ${path}:${location.start.line}: ${text}`);
   for (const { file, change } of idle) console.log(`explained, but noticed: ${file}: ${change}`);
   return open.length + idle.length > 0;

@@ -107,6 +107,12 @@ describe("checkCrl", () => {
     expect(listed(spec)).toBe(expected);
   });
 
+  it("refuses a list signed with an algorithm that nobody knows", () => {
+    const oid = "2a8648ce3d0403";
+    const other = ca.crl(fresh).toString("hex").replaceAll(`${oid}02`, `${oid}7f`);
+    expect(verdict(Buffer.from(other, "hex"))).toBe("BAD_SIGNATURE");
+  });
+
   it("refuses what another key signed, and any change", () => {
     expect(verdict(TestCa.create("Fleet CA").crl(fresh))).toBe("BAD_SIGNATURE");
     const list = ca.crl({ ...fresh, revoked: [1] });

@@ -123,6 +123,15 @@ describe("indexEntries", () => {
     }
   });
 
+  it("takes no indefinite length for one of 128 bytes", () => {
+    const padding = (bytes: number) => extension("1.2.3", der(0x04, new Uint8Array(bytes)));
+    const lengths = Array.from({ length: 128 }, (_, bytes) => revokedEntry(1, padding(bytes)));
+    const entry =
+      lengths.find((each) => each[1] === 0x81 && each[2] === 0x80) ?? expect.unreachable("none has 128 bytes");
+    expect(serialsOf(entry)).toEqual(["01"]);
+    expect(() => serialsOf(Buffer.concat([Buffer.of(0x30, 0x80), entry.subarray(3)]))).toThrow(MalformedInput);
+  });
+
   it("takes numbers of up to 255 bytes in their shortest form, and no other", () => {
     const numbered = (...content: number[]) => sequence(der(0x02, Buffer.from(content)), date);
     expect(serialsOf(numbered(0), numbered(0x7f), numbered(0, 0x80), numbered(1, 0xff))).toEqual([
