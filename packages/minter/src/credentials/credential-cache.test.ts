@@ -85,6 +85,13 @@ describe("cachedCredentials", () => {
     expect((await credentials.accessToken(early)).token).toBe("t3");
   });
 
+  it("keeps no token that is too long", async () => {
+    const credentials = cache();
+    answer = () => Promise.resolve({ token: `${"t".repeat(8192)}${++made}`, expiryMs: nowMs + 3600_000 });
+    const { token } = await credentials.idToken(id);
+    expect((await credentials.idToken(id)).token).not.toBe(token);
+  });
+
   it("forgets what was not used for longest", async () => {
     const credentials = cache(2);
     const of = async (audience: string) => (await credentials.idToken({ ...id, audience })).token;

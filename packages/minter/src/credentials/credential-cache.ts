@@ -1,7 +1,11 @@
+import { createHash } from "node:crypto";
 import type { Credential, CredentialBackend, CredentialRequest } from "./credential-backend.js";
 
 /** Most tokens that are kept; the one that was not used for longest goes first. */
 const MAX_CREDENTIALS = 8192;
+
+/** A longer token is not kept: callers choose audiences and scopes, and must not fill the memory with them. */
+const MAX_TOKEN_LENGTH = 8192;
 
 /**
  * Keeps the tokens that a backend makes, for all who ask for the same: those that nobody else's name is in. One is handed
@@ -16,6 +20,7 @@ export function cachedCredentials(
   const flights = new Map<string, Promise<Credential>>();
 
   const keep = (key: string, credential: Credential) => {
+    if (credential.token.length > MAX_TOKEN_LENGTH) return credential;
     kept.set(key, credential);
     for (const oldest of kept.keys()) {
       if (kept.size <= maxCredentials) break;
@@ -29,7 +34,7 @@ export function cachedCredentials(
     request: CredentialRequest,
     mint: () => Promise<Credential>,
   ): Promise<Credential> => {
-    const key = JSON.stringify([request.account, request.delegates, ...what]);
+    const key = digest([request.account, request.delegates, ...what]);
     const known = kept.get(key);
     if (known && isGood(known, request, clock())) {
       kept.delete(key);
@@ -48,6 +53,10 @@ export function cachedCredentials(
     accessToken: (request) => get(["access", request.scopes], request, () => backend.accessToken(request)),
     idToken: (request) => get(["id", request.audience], request, () => backend.idToken(request)),
   };
+}
+
+function digest(what: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(what)).digest("base64");
 }
 
 function isGood(

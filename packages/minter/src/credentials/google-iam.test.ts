@@ -87,11 +87,13 @@ describe("googleIam", () => {
   it("asks for a shorter life than usual only where it must", async () => {
     const nowMs = Math.floor(Date.now() / 1000) * 1000;
     const backend = open(undefined, () => nowMs);
-    const { expiryMs } = await backend.accessToken({ ...access, notAfterMs: nowMs + 600_900 });
+    const { expiryMs } = await backend.accessToken({ ...access, notAfterMs: nowMs + 610_900 });
     expect(google.calls.at(-1)?.body["lifetime"]).toBe("600s");
     expect(expiryMs).toBeGreaterThan(nowMs);
     await backend.accessToken({ ...access, notAfterMs: nowMs + 7200_000 });
     expect(google.calls.at(-1)?.body).not.toHaveProperty("lifetime");
+    const late = thrown(backend.accessToken({ ...access, notAfterMs: nowMs + 10_999 }));
+    expect(await late).toMatchObject({ code: "TOO_SHORT" });
   });
 
   it("calls as the service account of a key file", async () => {

@@ -43,7 +43,7 @@ export function googleIam({ endpoint, tokens, clock, timeoutMs = TIMEOUT_MS }: G
   return {
     accessToken: async (request) => {
       const { notAfterMs, scopes } = request;
-      const lifetime = notAfterMs === undefined ? undefined : lifetimeUntil(notAfterMs, clock());
+      const lifetime = notAfterMs === undefined ? undefined : lifetimeUntil(notAfterMs, clock(), timeoutMs);
       const answer = await call("generateAccessToken", request, { scope: scopes, ...(lifetime && { lifetime }) });
       return credentialOf(answer["accessToken"], expiryOfTime(answer["expireTime"]));
     },
@@ -58,9 +58,13 @@ export function googleIam({ endpoint, tokens, clock, timeoutMs = TIMEOUT_MS }: G
 
 const nameOf = (account: string) => `projects/-/serviceAccounts/${account}`;
 
-/** Only what is shorter than usual is asked for: Google refuses longer lives. */
-function lifetimeUntil(endMs: number, nowMs: number): string | undefined {
-  const seconds = Math.floor((endMs - nowMs) / 1000);
+/**
+ * Only what is shorter than usual is asked for: Google refuses longer lives. A life begins when Google makes the token,
+ * which is as late as its answer may be.
+ */
+function lifetimeUntil(endMs: number, nowMs: number, timeoutMs: number): string | undefined {
+  const seconds = Math.floor((endMs - nowMs - timeoutMs) / 1000);
+  if (seconds <= 0) throw new CredentialRefused("TOO_SHORT", "it would be over before Google has made it");
   return seconds < LIFE_SECONDS ? `${seconds}s` : undefined;
 }
 
