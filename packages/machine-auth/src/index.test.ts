@@ -42,6 +42,7 @@ it("exports these names and no others", () => {
   ]);
   expect(Object.keys(trustBundle).toSorted()).toEqual([
     "MAX_TRUST_BUNDLE_BYTES",
+    "Revocations",
     "TRUST_BUNDLE_KEY_USAGE",
     "TRUST_BUNDLE_PATH",
     "TRUST_BUNDLE_TYPE",

@@ -2,6 +2,7 @@ import { CanonicalReader, CanonicalWriter } from "./canonical-proto.js";
 import { decodeRevocation, encodeRevocation, type NumberedRevocation } from "./numbered-revocation.js";
 
 export type { NumberedRevocation } from "./numbered-revocation.js";
+export { Revocations } from "./revocations.js";
 
 /** Where a token server publishes its bundle. */
 export const TRUST_BUNDLE_PATH = "/trust/v1/bundle";

@@ -27,4 +27,6 @@ export type { Storage } from "./storage/storage.js";
 export { StorageUnavailable } from "./storage/storage-unavailable.js";
 export type { CrlSettings } from "./certificate-authorities/start-authorities.js";
 export { type AuditSettings, startTokenServer, type TokenServer, type TokenServerParts } from "./token-server.js";
+export type { BundleAnswer, BundleQuery } from "./trust/bundle-publisher.js";
+export { type FeedSettings, FeedWentBack, type PublishedNumber } from "./trust/published-number.js";
 export type { PublicDocuments, ServerIdentity } from "./trust/public-documents.js";

@@ -21,7 +21,10 @@ export type GaugeName =
   | "tokens_signing_keys_read_seconds"
   | "tokens_crl_in_force_until_seconds"
   | "tokens_crl_entries"
-  | "tokens_seen_requests";
+  | "tokens_seen_requests"
+  | "tokens_feed_number"
+  | "tokens_feed_read_seconds"
+  | "tokens_revocations";
 
 /** What has a distribution. */
 export type HistogramName = "tokens_audit_commit_seconds" | "tokens_audit_commit_records";
@@ -57,6 +60,9 @@ export const GAUGES: Readonly<Record<GaugeName, MetricDefinition>> = {
   tokens_crl_in_force_until_seconds: metric("Unix time at which a revocation list is over.", "list"),
   tokens_crl_entries: metric("Certificates that a revocation list revokes.", "list"),
   tokens_seen_requests: metric("Requests for machine tokens that are remembered, so that none is used twice."),
+  tokens_feed_number: metric("Number of the trust bundle that is published here."),
+  tokens_feed_read_seconds: metric("Unix time at which the revocation feed was last read here."),
+  tokens_revocations: metric("Entries of the revocation feed."),
 };
 
 export const HISTOGRAMS: Readonly<Record<HistogramName, MetricDefinition>> = {

@@ -4,8 +4,7 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Admin, CertificateAuthorities, Operator } from "@tokens/api/admin";
 import { isIdentity, type TrustSource } from "@tokens/machine-auth";
-import { type Certificate, checkCertificate } from "@tokens/pki";
-import { type ClientCertificateChecks, credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
+import { credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
 import type { AuditMode } from "./audit/audit-log.js";
 import { exportAuditRpc } from "./audit/audit-rpc.js";
@@ -14,7 +13,7 @@ import type { RetentionAges } from "./audit/retention.js";
 import { type Audit, startAudit } from "./audit/start-audit.js";
 import { certificateStatus } from "./certificate-authorities/certificate-status.js";
 import { authoritiesRpc } from "./certificate-authorities/authorities-rpc.js";
-import { checkMachineCertificate, type RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
+import type { RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
 import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
 import { type GoogleAccounts, openCredentials } from "./credentials/open-credentials.js";
@@ -28,7 +27,7 @@ import { keysRpcs } from "./keys/keys-rpc.js";
 import { DEFAULT_KEY_SETTINGS, type KeySettings, SigningKeys } from "./keys/signing-keys.js";
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
-import { machineNameOf } from "./machine-tokens/machine-name.js";
+import { machineChecks } from "./machine-checks.js";
 import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { SeenRequests } from "./machine-tokens/seen-requests.js";
@@ -53,7 +52,11 @@ import {
   publicDocuments,
   type ServerIdentity,
 } from "./trust/public-documents.js";
+import { BundlePublisher } from "./trust/bundle-publisher.js";
 import { ownTrust } from "./trust/own-trust.js";
+import { type FeedSettings, forgetfulNumber } from "./trust/published-number.js";
+import { RevocationFeed } from "./trust/revocation-feed.js";
+import { revocationsRpcs } from "./trust/revocations-rpc.js";
 
 /** What a token server is made of. */
 export interface TokenServerParts extends ServerIdentity, KnownCallers {
@@ -75,6 +78,8 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly metrics?: Metrics;
   /** How signing keys are kept and follow each other. Default: in this process and the storage; the lead is 10 minutes. */
   readonly keys?: KeySettings;
+  /** Default: what was published is remembered as long as this server runs. */
+  readonly feed?: FeedSettings;
   /** Signs all tokens in place of those keys, and is never replaced. */
   readonly signer?: Signer;
   /** The revocation lists in force. Default: those that are fetched. */
@@ -104,6 +109,8 @@ export interface TokenServer {
   /** The calls that are many and hurry, by path, without Connect: they are answered in the same way. */
   readonly direct: ReadonlyMap<string, DirectMethod>;
   readonly documents: PublicDocuments;
+  /** Answers GET of TRUST_BUNDLE_PATH. Rejects with Unavailable. */
+  readonly trustBundle: BundlePublisher["answer"];
   /** Whether the storage answers. */
   readonly ping: () => Promise<void>;
   /** Imports the policy files now. Rejects with a PolicyError, and then nothing changes. */
@@ -118,7 +125,8 @@ const defaultAudit: AuditSettings = { mode: "required", ages: { machines: 90 * D
 /**
  * Puts a token server together and starts its periodic work. Rejects with a TypeError for a service account that no
  * verifier would accept or OpenID issuers that must not be trusted, with a KeyUnusable when a stored key cannot be
- * used, with a PolicyError when there are no usable policy files and were none before, with Unavailable.
+ * used, with a FeedWentBack when the storage is older than what was published, with a PolicyError when there are no usable
+ * policy files and were none before, with Unavailable.
  */
 export async function startTokenServer(parts: TokenServerParts): Promise<TokenServer> {
   const { storage, log, serviceAccount, metrics = noMetrics, clock = Date.now } = parts;
@@ -126,18 +134,19 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     throw new TypeError(`the service account ${JSON.stringify(serviceAccount)} is not an e-mail address`);
   }
   const work = await startWork({ ...parts, metrics, clock });
-  const { keys, audit, policies, authorities, seen } = work;
+  const { keys, audit, policies, authorities, feed, seen } = work;
   const policy = () => policies.current();
   const signer = () => parts.signer ?? keys.signer("tokens");
-  const published: PublishedKeys = (purpose) =>
-    parts.signer && purpose === "tokens" ? [parts.signer] : keys.published(purpose);
+  const published = publishedKeys(parts, keys);
   const documents = publicDocuments(parts, published, clock);
-  const trust = ownTrust(
-    () => published("tokens"),
-    () => documents.get(CERTIFICATES_PATH)?.() ?? "",
-  );
+  const bundles = new BundlePublisher({ feed, signer: () => keys.signer("bundle"), serviceAccount });
+  const trust = ownTrust({
+    keys: () => published("tokens"),
+    certificatesDocument: () => documents.get(CERTIFICATES_PATH)?.() ?? "",
+    revocations: () => feed.current().revocations,
+  });
   const revocations = parts.revocations ?? authorities.keeper;
-  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy, authorities, revocations, seen };
+  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy, authorities, revocations, feed, seen };
   const routes = routesOf(complete, policies, audit);
   const routerOptions = routerOptionsOf(complete, audit);
   return {
@@ -146,6 +155,7 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     prpc: prpcHandler(routes, routerOptions, log),
     direct: directMethods(routes, routerOptions, [TokenMinter.method.mintMachineToken]),
     documents,
+    trustBundle: (query) => bundles.answer(query),
     ping: () => storage.ping(),
     importPolicy: () => policies.import(),
     close: () => work.stop(),
@@ -159,7 +169,12 @@ interface Work {
   readonly policies: PoliciesInForce;
   readonly authorities: Authorities;
   readonly seen: SeenRequests;
+  readonly feed: RevocationFeed;
   stop(): Promise<void>;
+}
+
+function publishedKeys({ signer }: Pick<TokenServerParts, "signer">, keys: SigningKeys): PublishedKeys {
+  return (purpose) => (signer && purpose === "tokens" ? [signer] : keys.published(purpose));
 }
 
 async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "clock">): Promise<Work> {
@@ -169,6 +184,14 @@ async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "c
     ...(parts.keys ?? DEFAULT_KEY_SETTINGS),
     store: storage.keys,
     owner,
+    ...tools,
+  });
+  const published = publishedKeys(parts, keys);
+  const feed = await RevocationFeed.open({
+    ...(parts.feed ?? { published: forgetfulNumber(), rollback: "refuse" }),
+    store: storage.feed,
+    keys: () => published("tokens"),
+    refreshKeys: () => keys.refresh(),
     ...tools,
   });
   const signer = () => keys.signer("audit");
@@ -184,16 +207,17 @@ async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "c
   });
   const following = followPolicies(policies, log);
   const holder = randomBytes(8).toString("hex");
-  const allJobs = [...audit.jobs, keys.job, policyImportJob(policies), ...authorities.jobs, seen.job];
+  const allJobs = [...audit.jobs, keys.job, feed.job, policyImportJob(policies), ...authorities.jobs, seen.job];
   const jobs = startJobs(allJobs, { leases: storage.leases, holder, log, metrics });
   const stop = async () => {
     following.stop();
     await authorities.stop();
+    await feed.stop();
     await jobs.stop();
     await audit.stop();
     await keys.close();
   };
-  return { keys, audit, policies, authorities, seen, stop };
+  return { keys, audit, policies, authorities, feed, seen, stop };
 }
 
 /** The policies of a server. The ids of its CAs are kept for ever: a new CA never gets the id of an old one. */
@@ -210,7 +234,7 @@ function openPolicies({ policySource, storage, crl, isStaging = false, log }: To
   });
 }
 
-type Complete = Omit<TokenServerParts, "signer"> &
+type Complete = Omit<TokenServerParts, "signer" | "feed"> &
   Required<Pick<TokenServerParts, "metrics" | "clock" | "revocations">> & {
     readonly signer: () => Signer;
     readonly keyRing: SigningKeys;
@@ -218,27 +242,28 @@ type Complete = Omit<TokenServerParts, "signer"> &
     readonly policy: () => Policy;
     readonly authorities: Authorities;
     readonly seen: SeenRequests;
+    readonly feed: RevocationFeed;
     /** What this server has signed. */
     readonly trust: TrustSource;
   };
 
 function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audit): (router: ConnectRouter) => void {
   const { policy, revocations, authorities, storage, clock } = parts;
-  const checkMachine = (certificate: Certificate, nowSeconds: number) =>
-    checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds);
+  const checks = machineChecks(parts);
   const mintMachineToken = machineTokenRpc({
     ...parts,
     serverNames: parts.serverNames ?? (() => new Set()),
     recorder,
     configRevision: () => policy().revision,
-    checkCertificate: checkMachine,
     mayBeEc: () => [...policy().cas.values()].some(({ requests }) => requests.ec_signature !== "off"),
+    checkCertificate: checks.byCa,
+    whyRevoked: checks.whyRevoked,
   });
   const certificateAuthorities = authoritiesRpc({
     ...authorities,
     store: storage.authorities,
     policy: () => policy().cas,
-    checkCertificate: checkMachine,
+    checkCertificate: checks.complete,
     clock,
   });
   const serviceUrls = new ServiceUrls({ hosts: parts.serviceHosts ?? new Set(), clock });
@@ -270,6 +295,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
       importPolicies: importPoliciesRpc(policies),
       explain: explainRpc(storage.audit),
       ...keysRpcs(parts.keyRing, { ...parts, recorder }),
+      ...revocationsRpcs({ ...parts, recorder, caOwners: () => storage.authorities.owners() }),
     });
   };
 }
@@ -278,7 +304,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
 function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOptions {
   const { policy, clock, trust } = parts;
   const identify = callerIdentifier({
-    kinds: credentialKinds(parts, clientCertificateChecks(parts)),
+    kinds: credentialKinds(parts, machineChecks(parts).ofClients),
     trust,
     service: `service:${parts.appId}`,
     policy,
@@ -293,20 +319,5 @@ function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOpt
       authenticateCaller(identify, clock),
       requireAdmin(policy, recorder, parts.serviceVersion),
     ],
-  };
-}
-
-/** A client's CA that is in the policy too may have revoked the certificate: then all of its checks are made. */
-function clientCertificateChecks({ policy, revocations }: Complete): ClientCertificateChecks {
-  return {
-    check: (certificate, clientCas, nowSeconds) => {
-      const trust = { anchors: clientCas, intermediates: [], policy: {} };
-      const ca = checkCertificate(certificate, trust, nowSeconds).path.at(-1);
-      const known = policy().cas.get(ca?.subject.commonNames[0] ?? "");
-      const isKnown = ca && known?.anchors.some(({ der }) => Buffer.compare(der, ca.der) === 0);
-      if (!isKnown) return;
-      checkMachineCertificate(certificate, policy().cas, revocations, nowSeconds);
-    },
-    nameOf: (certificate) => machineNameOf(certificate).fqdn,
   };
 }

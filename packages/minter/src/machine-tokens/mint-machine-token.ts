@@ -24,6 +24,8 @@ import { type SignedMachineToken, signMachineToken } from "./sign-machine-token.
 export interface MachineTokenMinter extends RequestChecks {
   /** Checks a certificate against its CA; throws a CertificateError. */
   readonly checkCertificate: (certificate: Certificate, nowSeconds: number) => TrustedCertificate;
+  /** Why a machine that its CA vouches for must have no token all the same; undefined if it may. Throws Unavailable. */
+  readonly whyRevoked: (trusted: TrustedCertificate, nowSeconds: number) => string | undefined;
   /** What signs now. Throws Unavailable. */
   readonly signer: () => Signer;
   /** Whether any CA takes signatures of EC keys. */
@@ -45,6 +47,9 @@ interface Progress {
 }
 
 const METHOD = "MintMachineToken";
+
+/** One text for everything that can be wrong with a certificate. */
+const UNTRUSTED = "invalid or untrusted certificate";
 
 /** The RPC MintMachineToken: a refusal by its own error codes travels as a success with `error_code`. */
 export function machineTokenRpc(
@@ -77,6 +82,7 @@ async function mintMachineToken(
   // From here on: the caller holds the certificate's key.
   const trusted = requireTrusted(proven, minter, nowMs);
   progress.trusted = trusted;
+  requireNotRevoked(trusted, minter, nowMs);
   report(trusted, minter);
   // From here on: the certificate is trusted.
   checkRequest(proven.request, trusted.ca, minter);
@@ -136,8 +142,14 @@ function requireTrusted({ certificate }: ProvenRequest, minter: MachineTokenMint
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     const detail = `${error.code}${error.policy === undefined ? "" : ` (${error.policy})`}: ${error.message}`;
-    throw refuseToken(ErrorCode.UNTRUSTED_CERTIFICATE, "invalid or untrusted certificate", detail, error);
+    throw refuseToken(ErrorCode.UNTRUSTED_CERTIFICATE, UNTRUSTED, detail, error);
   }
+}
+
+/** By the operators, who may revoke a machine or a CA whatever the CA itself says. Strangers get the same answer. */
+function requireNotRevoked(trusted: TrustedCertificate, { whyRevoked }: MachineTokenMinter, nowMs: number): void {
+  const reason = whyRevoked(trusted, nowMs / 1000);
+  if (reason !== undefined) throw refuseToken(ErrorCode.UNTRUSTED_CERTIFICATE, UNTRUSTED, `REVOKED: ${reason}`);
 }
 
 function answer({ token, expiresAt }: SignedMachineToken, serviceVersion: string): MintMachineTokenResponse {

@@ -1,0 +1,208 @@
+import type { MachineIdentity } from "@tokens/machine-auth";
+import { Revocations } from "@tokens/machine-auth/trust-bundle";
+import { Unavailable } from "../errors.js";
+import type { Job } from "../jobs/leased-jobs.js";
+import type { Logger } from "../log.js";
+import type { Metrics } from "../metrics.js";
+import type { Feed, FeedEntry, FeedStore, NewRevocation } from "./feed-store.js";
+import type { PublishedKey } from "./public-documents.js";
+import { type FeedSettings, requireNotBehind } from "./published-number.js";
+import { subjectText } from "./subject-text.js";
+
+/** What the feed needs. */
+export interface RevocationFeedParts extends FeedSettings {
+  readonly store: FeedStore;
+  /** The keys that verifiers may trust, as this server knows them. Throws Unavailable. */
+  readonly keys: () => readonly PublishedKey[];
+  /** Reads those keys anew. */
+  readonly refreshKeys: () => Promise<void>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
+}
+
+/** The feed as this server knows it. */
+export interface KnownFeed {
+  readonly feed: Feed;
+  readonly revocations: Revocations;
+  /** When the feed was last known to be so, Unix milliseconds. */
+  readonly readAtMs: number;
+}
+
+/** How often each replica reads the feed, in milliseconds: what another one did is known here after this long. */
+const READ_MS = 2_000;
+
+/** A feed that could not be read for this long decides nothing more: what was revoked is not known. In milliseconds. */
+const MAX_AGE_MS = 30 * 60_000;
+
+/** How often what has ended is removed, how long after its end, and how long it is remembered that it was there. */
+const TIDY_MS = 60_000;
+const ENDED_FOR_SECONDS = 600;
+const REMEMBERED_MS = 86_400_000;
+
+/** How often keys are compared anew with what others have put into the feed meanwhile. */
+const MAX_TRIES = 10;
+
+/** The revocation feed in the memory of one replica: minting and publishing read no table. */
+export class RevocationFeed {
+  readonly #parts: RevocationFeedParts;
+  #known: KnownFeed | undefined;
+  #reading: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Whether the last reading failed: the log says so once. */
+  #isBlind = false;
+
+  private constructor(parts: RevocationFeedParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads the feed and keeps reading it. Rejects with FeedWentBack, StorageUnavailable. */
+  static async open(parts: RevocationFeedParts): Promise<RevocationFeed> {
+    const feed = new RevocationFeed(parts);
+    await requireNotBehind(parts);
+    await feed.refresh();
+    feed.#timer = setInterval(() => void feed.#poll(), READ_MS).unref();
+    return feed;
+  }
+
+  /** What is revoked, and which keys may be trusted. Throws Unavailable when nobody knows any more. */
+  current(): KnownFeed {
+    const ageMs = this.#parts.clock() - (this.#known?.readAtMs ?? Number.NEGATIVE_INFINITY);
+    if (this.#known && ageMs <= MAX_AGE_MS) return this.#known;
+    throw new Unavailable(
+      "what was revoked is not known now",
+      `the feed was last read ${Math.round(ageMs / 1000)} s ago`,
+    );
+  }
+
+  /** The same, however old it is: whoever gets it is told its age. */
+  latest(): KnownFeed {
+    if (this.#known) return this.#known;
+    throw new Unavailable("what was revoked is not known now");
+  }
+
+  /** Reads the feed as it is from now on, and puts the keys of this server into it. */
+  refresh(): Promise<void> {
+    const before = this.#reading?.catch(() => undefined) ?? Promise.resolve();
+    const reading = before
+      .then(() => this.#read())
+      .finally(() => {
+        if (this.#reading === reading) this.#reading = undefined;
+      });
+    this.#reading = reading;
+    return reading;
+  }
+
+  /** Revokes, and knows it at once. Undefined: the feed is full. Rejects with StorageUnavailable, Unavailable. */
+  async revoke(revocation: NewRevocation): Promise<FeedEntry | undefined> {
+    await this.refresh();
+    const [entry] = await this.#parts.store.add([revocation]);
+    await this.refresh();
+    return entry;
+  }
+
+  /** Ends the revocations of a machine's name, and answers them. Rejects with StorageUnavailable, Unavailable. */
+  async unrevokeMachine(fqdn: string): Promise<readonly FeedEntry[]> {
+    await this.refresh();
+    const entries = await this.#parts.store.removeMachine(fqdn, this.#parts.clock());
+    await this.refresh();
+    return entries;
+  }
+
+  /** Why a machine must not get a token, for the log; undefined if it may. Throws Unavailable. */
+  whyRevoked(
+    machine: Pick<MachineIdentity, "machineFqdn" | "caId" | "certSn">,
+    nowSeconds: number,
+  ): string | undefined {
+    const { revocations, feed } = this.current();
+    // Nobody can revoke the empty token.
+    if (nowSeconds >= revocations.machineTokenUntil("", machine)) return undefined;
+    const { machineFqdn, caId, certSn } = machine;
+    const entry = feed.entries.find(({ subject, until }) => {
+      const names = { token: undefined, machine: machineFqdn, ca: `${caId}`, certificate: `${caId}:${certSn}` };
+      return until > nowSeconds && subjectText(subject) === names[subject.kind];
+    });
+    // What ended or went between the two is revoked by nobody any more.
+    if (!entry) return undefined;
+    const { subject, revokedBy, reason } = entry;
+    return `the ${subject.kind} ${subjectText(subject)} was revoked by ${revokedBy}: ${reason || "no reason was given"}`;
+  }
+
+  /** Removes what has ended: the work of one replica. */
+  get job(): Job {
+    const { store, clock } = this.#parts;
+    const run = async () => {
+      await store.removeEnded(clock() / 1000 - ENDED_FOR_SECONDS, clock());
+      await store.forgetRemoved(clock() - REMEMBERED_MS);
+    };
+    return { name: "revocation-feed", everyMs: TIDY_MS, run };
+  }
+
+  /** Stops reading. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#reading?.catch(() => undefined);
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#reading) return;
+    const { log } = this.#parts;
+    try {
+      await this.refresh();
+      if (this.#isBlind) log.info({}, "the revocation feed is read again");
+      this.#isBlind = false;
+    } catch (error) {
+      if (!this.#isBlind) log.error({ err: error }, "the revocation feed cannot be read; the known one is used");
+      this.#isBlind = true;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const readAtMs = this.#parts.clock();
+    const number = await this.#parts.store.number();
+    if (this.#known?.feed.number === number) this.#known = { ...this.#known, readAtMs };
+    else await this.#adopt(readAtMs);
+    this.#parts.metrics.set("tokens_feed_read_seconds", readAtMs / 1000);
+    await this.#putKeys();
+  }
+
+  /** A storage that is put back to an older state while the server runs is believed no more. */
+  async #adopt(readAtMs: number): Promise<void> {
+    const { store, published, metrics, log } = this.#parts;
+    const feed = await store.read();
+    const before = this.#known?.feed.number ?? 0;
+    if (feed.number < before) {
+      throw new Unavailable(
+        "the revocation feed went back",
+        `the storage has number ${feed.number}, and ${before} was published: restart with --accept-rollback if that is meant`,
+      );
+    }
+    // First kept, then published: what is behind it can be told at the next start.
+    await published.write(feed.number).catch((error: unknown) => {
+      log.error({ err: error, number: feed.number }, "the number of the revocation feed cannot be kept");
+    });
+    this.#known = { feed, revocations: new Revocations(feed.entries), readAtMs };
+    metrics.set("tokens_feed_number", feed.number);
+    metrics.set("tokens_revocations", feed.entries.length);
+  }
+
+  /** The keys are read after the feed: whatever is in the feed was known to the storage before. */
+  async #putKeys(): Promise<void> {
+    const { store, keys, refreshKeys, clock } = this.#parts;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (sameKeys(this.latest().feed.keys, keys())) return;
+      await refreshKeys();
+      if (sameKeys(this.latest().feed.keys, keys())) return;
+      const readAtMs = clock();
+      await store.setKeys(keys(), this.latest().feed.number);
+      await this.#adopt(readAtMs);
+    }
+  }
+}
+
+function sameKeys(some: readonly PublishedKey[], others: readonly PublishedKey[]): boolean {
+  const text = (keys: readonly PublishedKey[]) =>
+    keys.map(({ keyId, certificatePem }) => keyId + certificatePem).join();
+  return text(some) === text(others);
+}
