@@ -1,5 +1,6 @@
 import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { BlockList, connect } from "node:net";
+import { decodeSignedTrustBundle, decodeTrustBundle } from "@tokens/machine-auth/trust-bundle";
 import { type ListenerName, startTokenServer, type Storage, type TokenServer } from "@tokens/minter";
 import { policyOfFiles } from "@tokens/minter/policy";
 import { openSqliteStorage } from "@tokens/minter/sqlite";
@@ -122,6 +123,22 @@ describe("tokenServerHandler", () => {
     const head = await send("HEAD /healthz HTTP/1.1", "Host: a");
     expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*content-length: 3[\s\S]*\r\n\r\n$/);
     expect(await send("POST /healthz HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 405 [\s\S]*allow: GET, HEAD/);
+  });
+
+  it("serves the trust bundle, whole, as an update, or as nothing new", async () => {
+    const get = (query: string, headers: Record<string, string> = {}) =>
+      fetch(`http://127.0.0.1:${listener.port}/trust/v1/bundle${query}`, { headers });
+    const whole = await get("");
+    expect([whole.status, whole.headers.get("content-type")]).toEqual([200, "application/x-protobuf"]);
+    const signed = decodeSignedTrustBundle(new Uint8Array(await whole.arrayBuffer()));
+    const { number, serviceAccount: account } = decodeTrustBundle(signed.bundle);
+    expect([signed.baseNumber, account]).toEqual([0, serviceAccount]);
+    const update = await get(`?since=${number}`);
+    expect(decodeSignedTrustBundle(new Uint8Array(await update.arrayBuffer())).removed).toEqual([]);
+    const same = await get(`?since=${number}`, { "if-none-match": whole.headers.get("etag") ?? "" });
+    expect([same.status, await same.text()]).toEqual([304, ""]);
+    expect(await send("GET /trust/v1/bundle? HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 200 OK/);
+    expect(await send("POST /trust/v1/bundle HTTP/1.1", "Host: a")).toMatch(/^HTTP\/1\.1 405 /);
   });
 
   it("knows no other path", async () => {

@@ -6,6 +6,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { TRUST_BUNDLE_PATH, TRUST_BUNDLE_TYPE } from "@tokens/machine-auth/trust-bundle";
 import { type ListenerName, PRPC_PREFIX, type TokenServer, Unavailable } from "@tokens/minter";
 import { connectionValues } from "./connection.js";
 import { answerDirectly } from "./direct-calls.js";
@@ -20,7 +21,9 @@ type Response = Parameters<NodeHandler>[1];
 interface Page {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
+  /** Names this version of what is asked for again and again. */
+  readonly etag?: string;
   /** The methods that the path has, where the one given is not among them. */
   readonly allow?: string;
 }
@@ -39,7 +42,8 @@ export interface PortParts {
 
 /** Answers everything on a port: RPCs in all protocols, the public documents, health and metrics. */
 export function tokenServerHandler({ server, metrics, isReady, listener, trustedProxies }: PortParts): Handler {
-  const pages = new Map<string, () => Page | Promise<Page>>([
+  const pages = new Map<string, (request: Request) => Page | Promise<Page>>([
+    [TRUST_BUNDLE_PATH, (request) => bundlePage(server, request)],
     ["/healthz", () => text(200, "OK")],
     ["/readyz", () => (isReady() ? text(200, "OK") : text(503, "not ready"))],
   ]);
@@ -86,9 +90,20 @@ function hasUrl(request: Request): boolean {
   return authority !== undefined && URL.canParse(request.url ?? "", `http://${authority}`);
 }
 
-async function answerPage(page: () => Page | Promise<Page>, request: Request, response: Response): Promise<void> {
+/** The whole bundle, what came since the one that the verifier has, or that there is nothing new. */
+async function bundlePage(server: TokenServer, { url = "", headers }: Request): Promise<Page> {
+  const since = new URLSearchParams(url.split("?", 2)[1]).get("since") ?? undefined;
+  const { etag, body } = await server.trustBundle({ since, ifNoneMatch: headers["if-none-match"] });
+  return { status: body ? 200 : 304, type: TRUST_BUNDLE_TYPE, body: body ?? "", etag };
+}
+
+async function answerPage(
+  page: (request: Request) => Page | Promise<Page>,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const readable = request.method === "GET" || request.method === "HEAD";
-  if (readable) answer(response, await rendered(page), request.method);
+  if (readable) answer(response, await rendered(() => page(request)), request.method);
   else answer(response, { ...text(405, "method not allowed"), allow: "GET, HEAD" });
 }
 
@@ -101,15 +116,14 @@ async function rendered(page: () => Page | Promise<Page>): Promise<Page> {
   }
 }
 
-function answer(response: Response, { status, type, body, allow }: Page, method = "GET"): void {
+function answer(response: Response, { status, type, body, allow, etag }: Page, method = "GET"): void {
   // Both response classes take these calls, but TypeScript cannot call a method of a union of them.
   const out = response as ServerResponse;
   out.writeHead(status, {
-    "content-type": type,
-    "content-length": String(Buffer.byteLength(body)),
-    "cache-control": "no-store",
+    ...(status === 304 ? {} : { "content-type": type, "content-length": String(Buffer.byteLength(body)) }),
+    ...(etag === undefined ? { "cache-control": "no-store" } : { "cache-control": "no-cache", etag }),
     "x-content-type-options": "nosniff",
     ...(allow === undefined ? {} : { allow }),
   });
-  out.end(method === "HEAD" ? undefined : body);
+  out.end(method === "HEAD" || status === 304 ? undefined : body);
 }

@@ -9,6 +9,7 @@ import { addInspect } from "./commands/inspect.js";
 import { addKeys } from "./commands/keys.js";
 import { addMint } from "./commands/mint.js";
 import { addPolicy } from "./commands/policy.js";
+import { addMachine, addRevoked, addToken } from "./commands/revocation.js";
 import { addServe } from "./commands/serve.js";
 import { EXIT, UsageError } from "./exit-code.js";
 import { packageVersion } from "./version.js";
@@ -23,6 +24,9 @@ const commands = [
   addCa,
   addPolicy,
   addKeys,
+  addMachine,
+  addToken,
+  addRevoked,
   addAudit,
   addMint,
   addExplain,

@@ -45,5 +45,9 @@ async function replace(path: string, folder: string, text: string): Promise<void
     throw error;
   }
   const handle = await open(folder, "r");
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import {
   type AuditSettings,
   type ListenerName,
+  FeedWentBack,
   KeyUnusable,
   startTokenServer,
   type Storage,
@@ -26,6 +27,7 @@ import { prometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
 import type { Settings } from "./settings.js";
 import { requestSettings } from "./request-settings.js";
 import { readClientCas, readTlsFiles } from "./tls-files.js";
+import { publishedNumberIn } from "./published-number.js";
 import { packageVersion } from "./version.js";
 
 /** How long calls in flight may take after a signal to stop, in milliseconds: as long as any call may take. */
@@ -124,9 +126,11 @@ async function openTokenServer(
     serviceVersion: settings["service-version"] ?? `${appId}/${packageVersion()}`,
   };
   const crl = crlSettings(settings);
+  const rollback = settings["accept-rollback"] ? ("accept" as const) : ("refuse" as const);
+  const feed = { published: publishedNumberIn(settings.data), rollback };
   const serviceHosts = allowedHosts("allow-service-host", settings["allow-service-host"]);
   const requests = requestSettings(settings, credentials.publicUrl);
-  const features = { ...identity, ...callers, ...requests, policySource, keys, crl, serviceHosts, audit };
+  const features = { ...identity, ...callers, ...requests, policySource, keys, crl, feed, serviceHosts, audit };
   const isStaging = settings.staging;
   const starting = startTokenServer({ ...features, ...credentials, isStaging, storage, log, metrics });
   const server = await asUsage(starting).catch(async (error: unknown) => {
@@ -169,7 +173,7 @@ async function asUsage<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (error) {
-    if (error instanceof PolicyError || error instanceof KeyUnusable)
+    if (error instanceof PolicyError || error instanceof KeyUnusable || error instanceof FeedWentBack)
       throw new UsageError(error.message, { cause: error });
     throw error;
   }

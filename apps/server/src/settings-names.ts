@@ -26,6 +26,7 @@ export type SettingName =
   | "tls-key"
   | "tls-client-ca"
   | "allow-crl-host"
+  | "accept-rollback"
   | "crl-max-age"
   | "crl-max-bytes"
   | "crl-bearer-file"
@@ -75,6 +76,10 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
   "tls-key": ["FILE", "private key of --tls-cert in PEM"],
   "tls-client-ca": ["FILE", "CA certificates in PEM: machines with a certificate of theirs are bot:<host name>"],
   "allow-crl-host": ["HOST:PORT", "host of revocation lists that may have a private address (repeatable)"],
+  "accept-rollback": [
+    "",
+    "start with a storage that is older than what was published; what was revoked since is lost. For one start only",
+  ],
   "crl-max-age": ["DURATION", "greatest age of a revocation list (default: as its nextUpdate says)"],
   "crl-max-bytes": ["BYTES", "largest revocation list (default 134217728)"],
   "crl-bearer-file": ["FILE", "bearer token that is sent for lists with use_oauth; read for each fetch"],

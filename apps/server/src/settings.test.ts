@@ -34,6 +34,7 @@ describe("readSettings", () => {
       audit: "required",
       "audit-retention": "8760h",
       "audit-retention-machines": "2160h",
+      "accept-rollback": false,
       "allow-crl-host": [],
       "allow-service-host": [],
       "trusted-proxy": [],
@@ -71,6 +72,7 @@ describe("readSettings", () => {
       "public-url": "https://tokens.example.com",
       "max-seen-requests": "5",
       staging: "true",
+      "accept-rollback": "true",
     };
     for (const name of Object.keys(SETTINGS) as SettingName[]) {
       const rest = Object.fromEntries(

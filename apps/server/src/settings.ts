@@ -55,6 +55,7 @@ const schema = z
     "tls-key": path.optional(),
     "tls-client-ca": path.optional(),
     "allow-crl-host": list,
+    "accept-rollback": onOrOff,
     "crl-max-age": z.string().optional(),
     "crl-max-bytes": z.string().optional(),
     "crl-bearer-file": path.optional(),

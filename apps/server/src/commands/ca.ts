@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { CaOptions } from "../ca.js";
+import { addCaRevoke } from "./revocation.js";
 
 const server = () =>
   new Option("--server <URL>", "the server's admin listener, for example unix:./data/admin.sock [TOKENS_SERVER]");
@@ -43,4 +44,5 @@ export function addCa(tokens: Command): void {
       const { fetchCrlNow } = await import("../ca.js");
       process.exitCode = await fetchCrlNow(name, options);
     });
+  addCaRevoke(ca);
 }
