@@ -20,7 +20,7 @@ import { type GoogleAccounts, openCredentials } from "./credentials/open-credent
 import { projectTokenRpc } from "./project-tokens/mint-project-token.js";
 import { serviceAccountTokenRpc } from "./service-accounts/mint-service-account-token.js";
 import { ServiceUrls } from "./delegation/service-urls.js";
-import { importedAuthorities } from "./certificate-authorities/known-authorities.js";
+import { importedAuthorities, tokensOfCa } from "./certificate-authorities/known-authorities.js";
 import { type Authorities, type CrlSettings, startAuthorities } from "./certificate-authorities/start-authorities.js";
 import { startJobs } from "./jobs/leased-jobs.js";
 import { keysRpcs } from "./keys/keys-rpc.js";
@@ -198,7 +198,13 @@ async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "c
   const audit = startAudit({ ...(parts.audit ?? defaultAudit), store: storage.audit, signer, ...tools });
   const policies = await openPolicies(parts, clock);
   const cas = () => policies.current().cas;
-  const authorities = await startAuthorities({ ...parts, store: storage.crls, policy: cas, crl: parts.crl ?? {} });
+  const authorities = await startAuthorities({
+    ...parts,
+    store: storage.crls,
+    tokensOf: (caName) => tokensOfCa(storage.authorities, caName),
+    policy: cas,
+    crl: parts.crl ?? {},
+  });
   const seen = new SeenRequests({
     store: storage.seen,
     metrics,

@@ -67,7 +67,7 @@ export class CrlFetcher {
     try {
       const etag = when === "if changed" ? keeper.find(list.listId)?.head.etag : undefined;
       const answer = await this.#ask(ca, list, etag, (chunk) => thread.write(chunk));
-      return answer.kind === "same" ? "same" : await keeper.take(list, thread, answer.etag);
+      return answer.kind === "same" ? "same" : await keeper.take(ca, list, thread, answer.etag);
     } finally {
       await thread.stop();
     }

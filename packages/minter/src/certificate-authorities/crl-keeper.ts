@@ -1,10 +1,11 @@
 import { crlInForceUntil, type CrlTerms, SerialIndex } from "@tokens/pki/crl";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
-import type { ListSource } from "./ca-policy.js";
+import { addedSerials, MAX_ADDED_SERIALS } from "./added-serials.js";
+import type { ListSource, TrustedCa } from "./ca-policy.js";
 import type { RevocationList, RevocationLists } from "./check-machine-certificate.js";
 import { whyOlder } from "./crl-order.js";
-import type { CrlCheck, CrlHead, CrlStore } from "./crl-store.js";
+import type { CrlCheck, CrlHead, CrlStore, NewlyRevoked } from "./crl-store.js";
 import { CrlRefused, CrlThread, type ReadCrl } from "./crl-thread.js";
 
 /** Size of the parts that a list is kept in, in bytes. */
@@ -19,11 +20,24 @@ export interface CrlKeeperParts {
   readonly terms: CrlTerms;
   /** Most bytes of a list. */
   readonly maxBytes: number;
+  /** What is known of the tokens of a CA's machines. */
+  readonly tokensOf: (caName: string) => Promise<CaTokens>;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Unix milliseconds. */
   readonly clock: () => number;
 }
+
+/** What is known of the tokens of a CA's machines. */
+export interface CaTokens {
+  /** The ids of the CA that may stand in them. */
+  readonly caIds: readonly bigint[];
+  /** Whether there may be some that were minted before there was any revocation list. */
+  readonly mayPrecedeLists: boolean;
+}
+
+/** How long a token may live on after its certificate was found to be revoked, in seconds: a day, and slow servers. */
+const LAST_TOKEN_SECONDS = 86_400 + 3_600;
 
 /** A list in memory. */
 export interface KeptList extends RevocationList {
@@ -77,7 +91,7 @@ export class CrlKeeper implements RevocationLists {
    * Takes a list that was read in a thread, unless it is older than the one in place. Rejects with CrlRefused; `same` means
    * that it is in place already.
    */
-  async take(source: ListSource, thread: CrlThread, etag: string): Promise<"taken" | "same"> {
+  async take(ca: TrustedCa, source: ListSource, thread: CrlThread, etag: string): Promise<"taken" | "same"> {
     const read = await thread.finish();
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const current = this.#lists.get(source.listId);
@@ -87,9 +101,11 @@ export class CrlKeeper implements RevocationLists {
       }
       if (current) this.#requireNewer(read, current);
       const head = headOf(source, read, etag, current?.head.version ?? 0, this.#parts.clock());
-      if ((await this.#parts.store.take(head, partsOf(read.der))) === "taken") {
+      const revoked = await this.#newlyRevoked(ca, read, current);
+      if ((await this.#parts.store.take(head, partsOf(read.der), revoked)) === "taken") {
         this.#install(head, new SerialIndex(read.parts));
         this.#report(head, current, read);
+        this.#reportRevoked(ca, revoked);
         return "taken";
       }
       await this.refresh();
@@ -113,9 +129,39 @@ export class CrlKeeper implements RevocationLists {
   /** Starts to read a list of this issuer. */
   read(source: ListSource, nowSeconds: number = this.#parts.clock() / 1000): CrlThread {
     const { terms, maxBytes } = this.#parts;
-    const before = this.#lists.get(source.listId)?.serials.parts;
+    const kept = this.#lists.get(source.listId);
+    const before = kept && { digest: kept.head.digest, parts: kept.serials.parts };
     const issuers = source.issuers.map(({ der }) => der);
     return new CrlThread({ issuers, nowSeconds, terms, maxBytes, before });
+  }
+
+  /** A first list takes nothing back where no token can be older than it: without a list none is minted. */
+  async #newlyRevoked(
+    { commonName }: TrustedCa,
+    read: ReadCrl,
+    current: KeptList | undefined,
+  ): Promise<NewlyRevoked | undefined> {
+    const { caIds, mayPrecedeLists } = await this.#parts.tokensOf(commonName);
+    if (!current && !mayPrecedeLists) return undefined;
+    const isCompared = current?.head.digest === read.addedTo;
+    const certSns = isCompared ? read.added : addedSerials(new SerialIndex(read.parts), current?.serials);
+    return { caIds, certSns, until: Math.ceil(this.#parts.clock() / 1000) + LAST_TOKEN_SECONDS };
+  }
+
+  /** What the feed cannot say, an operator has to. */
+  #reportRevoked({ commonName: ca, intermediates }: TrustedCa, revoked: NewlyRevoked | undefined): void {
+    if (!revoked) return;
+    const { log } = this.#parts;
+    if (revoked.certSns.length >= MAX_ADDED_SERIALS) {
+      log.error({ ca }, "more certificates were revoked at once than the revocation feed takes: revoke the CA");
+    }
+    const serials = new Set(revoked.certSns);
+    for (const { serialMagnitude, subject } of intermediates) {
+      const serial = Buffer.from(serialMagnitude).toString("hex");
+      if (!serials.has(serial)) continue;
+      const fields = { ca, serial, intermediate: subject.commonNames[0] };
+      log.error(fields, "a CA below was revoked: tokens of its machines live until they expire, or the CA is revoked");
+    }
   }
 
   #requireNewer(read: ReadCrl, current: KeptList): void {

@@ -31,6 +31,15 @@ export interface CrlCheck {
   readonly failure: string;
 }
 
+/** Certificates that a list revokes and the one before did not, as tokens name them: by ids of a CA and serial numbers. */
+export interface NewlyRevoked {
+  readonly caIds: readonly bigint[];
+  /** In hex, without leading zero bytes. */
+  readonly certSns: readonly string[];
+  /** Unix seconds: by then the last token that was minted with them has died. */
+  readonly until: number;
+}
+
 /** Where revocation lists are kept. Lists are large, and so are read and written in parts. */
 export interface CrlStore {
   heads(): Promise<readonly CrlHead[]>;
@@ -38,9 +47,9 @@ export interface CrlStore {
   part(head: CrlHead, index: number): Promise<Uint8Array | undefined>;
   /**
    * Puts a list in the place of the one with the version before. Of two that do so at once one wins: `stale` means that
-   * what the list was compared with is no longer in place.
+   * what the list was compared with is no longer in place. What it brings gets into the revocation feed with it.
    */
-  take(head: CrlHead, parts: Iterable<Uint8Array>): Promise<"taken" | "stale">;
+  take(head: CrlHead, parts: Iterable<Uint8Array>, revoked?: NewlyRevoked): Promise<"taken" | "stale">;
   /** Notes what the server of a list calls it now. */
   setEtag(head: CrlHead, etag: string): Promise<void>;
   checks(): Promise<readonly CrlCheck[]>;

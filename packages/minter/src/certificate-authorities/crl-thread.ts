@@ -8,8 +8,8 @@ export interface NewCrl {
   readonly nowSeconds: number;
   readonly terms: CrlTerms;
   readonly maxBytes: number;
-  /** The serial numbers of the list before, to count those that are gone. */
-  readonly before: SerialIndexParts | undefined;
+  /** The list before, to tell what came and what is gone. */
+  readonly before: { readonly digest: string; readonly parts: SerialIndexParts } | undefined;
 }
 
 /** What reading a list that was taken before needs: it is the one with this digest, or nothing. */
@@ -29,6 +29,9 @@ export interface ReadCrl {
   readonly parts: SerialIndexParts;
   /** How many certificates the list before revoked and this one does not. */
   readonly dropped: number;
+  /** Serial numbers, in hex, that this list revokes and the list before did not, and the digest of that list. */
+  readonly added: readonly string[];
+  readonly addedTo: string | undefined;
 }
 
 /** What the thread answers. */

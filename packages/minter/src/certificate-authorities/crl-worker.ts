@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { MalformedInput, parseCertificate } from "@tokens/pki";
 import { checkCrl, CrlError, decodeCrl, indexEntries, parseCrl, SerialIndex } from "@tokens/pki/crl";
+import { addedSerials } from "./added-serials.js";
 import type { CrlResult, KeptCrl, NewCrl } from "./crl-thread.js";
 
 // Given by CrlThread, which is this file's only user.
@@ -39,10 +40,13 @@ function readList(decoded: Uint8Array): CrlResult {
   } else checkCrl(crl, reading.issuers.map(parseCertificate), reading.nowSeconds, reading.terms);
   const { parts } = indexEntries(crl);
   const before = "kept" in reading ? undefined : reading.before;
-  const dropped = before ? countDropped(new SerialIndex(before), new SerialIndex(parts)) : 0;
+  const [now, old] = [new SerialIndex(parts), before && new SerialIndex(before.parts)];
+  const dropped = old ? countDropped(old, now) : 0;
+  const added = "kept" in reading ? [] : addedSerials(now, old);
   const { number, thisUpdateSeconds, nextUpdateSeconds } = crl;
   // A copy of its own, that the other thread can take over.
-  return { der: new Uint8Array(decoded), digest, number, thisUpdateSeconds, nextUpdateSeconds, parts, dropped };
+  const age = { number, thisUpdateSeconds, nextUpdateSeconds };
+  return { der: new Uint8Array(decoded), digest, ...age, parts, dropped, added, addedTo: before?.digest };
 }
 
 /** How many certificates were revoked before and are no longer. */

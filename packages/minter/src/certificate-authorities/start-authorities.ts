@@ -7,7 +7,7 @@ import type { Metrics } from "../metrics.js";
 import type { CaPolicy } from "./ca-policy.js";
 import type { CrlHosts } from "./crl-address.js";
 import { CrlFetcher } from "./crl-fetcher.js";
-import { CrlKeeper } from "./crl-keeper.js";
+import { type CaTokens, CrlKeeper } from "./crl-keeper.js";
 import type { CrlStore } from "./crl-store.js";
 
 /** How revocation lists are fetched, and how long they are in force. */
@@ -27,6 +27,8 @@ export interface CrlSettings {
 /** What looking after revocation lists needs. */
 export interface AuthoritiesParts {
   readonly store: CrlStore;
+  /** What is known of the tokens of a CA's machines. */
+  readonly tokensOf: (caName: string) => Promise<CaTokens>;
   readonly policy: () => CaPolicy;
   readonly crl: CrlSettings;
   readonly log: Logger;

@@ -1,5 +1,7 @@
 import type { Insertable, Selectable, Transaction } from "kysely";
-import type { CrlHead, CrlStore } from "../certificate-authorities/crl-store.js";
+import type { CrlHead, CrlStore, NewlyRevoked } from "../certificate-authorities/crl-store.js";
+import type { NewRevocation } from "../trust/feed-store.js";
+import { addRevocations } from "./feed-store.js";
 import type { Database, Tables } from "./tables.js";
 
 /** Revocation lists as rows, the lists themselves in parts: no statement takes long, whatever the size of a list. */
@@ -23,9 +25,9 @@ export function sqlCrlStore(database: Database): CrlStore {
       const query = db.selectFrom("crl_parts").select("bytes").where("list_id", "=", listId);
       return (await query.where("digest", "=", digest).where("part", "=", index).executeTakeFirst())?.bytes;
     },
-    take: async (head, parts) => {
+    take: async (head, parts, revoked) => {
       await addParts(database, head, parts);
-      return takePlace(database, head);
+      return takePlace(database, head, revoked ? revocationsOf(head, revoked) : []);
     },
     setEtag: async ({ listId, version }, etag) => {
       await db.updateTable("crls").set({ etag }).where("list_id", "=", listId).where("version", "=", version).execute();
@@ -56,14 +58,23 @@ async function addParts({ db }: Database, { listId, digest }: CrlHead, parts: It
   }
 }
 
-/** The version is compared and set in one statement. The parts of the list before, and of those who lost, go. */
-function takePlace({ db }: Database, head: CrlHead): Promise<"taken" | "stale"> {
+/**
+ * The version is compared and set in one statement. The parts of the list before, and of those who lost, go; what the list
+ * brings gets into the feed, so that it can be missing there never.
+ */
+function takePlace({ db }: Database, head: CrlHead, revocations: readonly NewRevocation[]): Promise<"taken" | "stale"> {
   const { listId, version, digest } = head;
   return db.transaction().execute(async (transaction) => {
     if (!(await placeHead(transaction, head, version))) return "stale";
     await transaction.deleteFrom("crl_parts").where("list_id", "=", listId).where("digest", "!=", digest).execute();
+    await addRevocations(transaction, revocations);
     return "taken";
   });
+}
+
+function revocationsOf({ listId, takenAtMs }: CrlHead, { caIds, certSns, until }: NewlyRevoked): NewRevocation[] {
+  const who = { until, reason: "", revokedBy: `crl ${listId}`, revokedAtMs: takenAtMs };
+  return caIds.flatMap((caId) => certSns.map((certSn) => ({ subject: { kind: "certificate", caId, certSn }, ...who })));
 }
 
 async function placeHead(transaction: Transaction<Tables>, head: CrlHead, version: number): Promise<boolean> {

@@ -4,7 +4,7 @@ import { Unavailable } from "../errors.js";
 import type { Job } from "../jobs/leased-jobs.js";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
-import type { Feed, FeedEntry, FeedStore, NewRevocation } from "./feed-store.js";
+import { type Feed, type FeedEntry, type FeedStore, MAX_FEED_ENTRIES, type NewRevocation } from "./feed-store.js";
 import type { PublishedKey } from "./public-documents.js";
 import { type FeedSettings, requireNotBehind } from "./published-number.js";
 import { subjectText } from "./subject-text.js";
@@ -182,6 +182,8 @@ export class RevocationFeed {
     await published.write(feed.number).catch((error: unknown) => {
       log.error({ err: error, number: feed.number }, "the number of the revocation feed cannot be kept");
     });
+    if (feed.entries.length >= MAX_FEED_ENTRIES)
+      log.error({}, "the revocation feed is full: revoke CAs instead of machines");
     this.#known = { feed, revocations: new Revocations(feed.entries), readAtMs };
     metrics.set("tokens_feed_number", feed.number);
     metrics.set("tokens_revocations", feed.entries.length);

@@ -22,7 +22,36 @@ async function read(crls: CrlStore, of: CrlHead): Promise<(number[] | undefined)
   return parts.map((part) => part && [...part]);
 }
 
+const feedCases: readonly StorageCase[] = [
+  {
+    name: "crls: what a list brings is in the feed as soon as the list is in place, under every id of its CA",
+    run: async ({ crls, feed }) => {
+      const certSns = Array.from({ length: 1200 }, (_, index) => `01${index.toString(16).padStart(4, "0")}`);
+      equal(await crls.take(head(), PARTS, { caIds: [7n, -8n], certSns, until: 5000 }), "taken");
+      const { entries, number } = await feed.read();
+      deepEqual(
+        entries.map(({ subject }) => subject),
+        [7n, -8n].flatMap((caId) => certSns.map((certSn) => ({ kind: "certificate", caId, certSn }))),
+      );
+      deepEqual([entries.at(-1)?.number, entries[0]?.revokedBy, entries[0]?.until], [number, "crl A", 5000]);
+    },
+  },
+  {
+    name: "crls: a list that is stale, or brings nothing, leaves the feed as it is",
+    run: async ({ crls, feed }) => {
+      const number = await feed.number();
+      const revoked = { caIds: [7n], certSns: ["0a"], until: 5000 };
+      equal(await crls.take(head({ version: 2 }), PARTS, revoked), "stale");
+      equal(await crls.take(head(), PARTS, { ...revoked, certSns: [] }), "taken");
+      equal(await crls.take(head({ version: 2, digest: "d2" }), PARTS), "taken");
+      equal(await feed.number(), number);
+      deepEqual((await feed.read()).entries, []);
+    },
+  },
+];
+
 export const crlCases: readonly StorageCase[] = [
+  ...feedCases,
   {
     name: "crls: begins empty, and gives back what it got",
     run: async ({ crls }) => {
