@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { ErrorCode, TokenMinter } from "@tokens/api";
+import { TokenRejected, trustFromDocument, verifyMachineToken } from "@tokens/machine-auth";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CrlServer } from "./crl-server.js";
 import { mintCall } from "./mint-call.js";
@@ -63,6 +64,18 @@ async function inspect(token: string, ...options: string[]) {
   return { code, row: JSON.parse(stdout || "{}") as unknown };
 }
 
+/** What a verifier says that has just fetched what the server publishes. */
+async function verdict(token: string): Promise<string> {
+  const bundle = await (await fetch(`${server.url}/trust/v1/bundle`)).arrayBuffer();
+  try {
+    const trust = trustFromDocument(new Uint8Array(bundle));
+    return verifyMachineToken(token, trust, { now: Date.now() / 1000 }).identity;
+  } catch (error) {
+    if (error instanceof TokenRejected) return error.code;
+    throw error;
+  }
+}
+
 const tokens = (...args: string[]) => runTokens([...args, "--server", server.admin]);
 const fetchCrl = () => tokens("ca", "fetch-crl", CA, "--force", "--json");
 
@@ -75,6 +88,8 @@ describe.runIf(hasOpenssl)("revocation with a CA of openssl and a server of its 
     expect([await mint(first), await mint(second)]).toEqual(["SUCCESS", "SUCCESS"]);
     expect((await tokens("ca", "check", first.certificateFile)).code).toBe(0);
 
+    const [revoked, good] = [await mintToken(first), await mintToken(second)];
+    expect(await verdict(revoked)).toMatch(/^bot:luci-token-server-test-1/);
     ca.revoke(first);
     crls.list = ca.makeCrl();
     const { code, stdout } = await fetchCrl();
@@ -84,6 +99,9 @@ describe.runIf(hasOpenssl)("revocation with a CA of openssl and a server of its 
     ]);
     expect([await mint(first), await mint(second)]).toEqual(["UNTRUSTED_CERTIFICATE", "SUCCESS"]);
     expect(server.log()).toContain("REVOKED: certificate");
+    await expect.poll(() => verdict(revoked)).toBe("REVOKED");
+    expect(await verdict(good)).toMatch(/^bot:luci-token-server-test-2/);
+    expect((await tokens("revoked", "--kind", "certificate")).stdout).toContain(`by crl ${CA}`);
     expect(await tokens("ca", "check", first.certificateFile)).toMatchObject({
       code: 1,
       stdout: expect.stringContaining("REVOKED"),

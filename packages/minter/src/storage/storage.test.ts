@@ -7,6 +7,7 @@ import { type PostgresServer, startPostgres } from "postgres-server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { storageContract } from "./contract/contract.js";
 import { openPostgresStorage } from "./postgres.js";
+import { MAX_FEED_ENTRIES } from "../trust/feed-store.js";
 import { openSqliteStorage } from "./sqlite.js";
 import type { Storage } from "./storage.js";
 import { StorageUnavailable } from "./storage-unavailable.js";
@@ -70,6 +71,26 @@ describe.each(["SQLite", "PostgreSQL"])("%s", (engine) => {
 });
 
 describe("a SQLite file", () => {
+  it("takes as many revocations as a bundle can hold, and no more", async () => {
+    const path = await freshPlace("SQLite");
+    await (await open(path)).close();
+    const db = new Database(path);
+    db.exec(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MAX_FEED_ENTRIES - 1})
+       INSERT INTO revocations SELECT i, 'certificate', '7:' || printf('%08x', i), NULL, '', '', 0, NULL, NULL FROM n`,
+    );
+    db.close();
+    const { feed, close } = await open(path);
+    const machine = (fqdn: string) => ({ subject: { kind: "machine", fqdn } as const, until: 1, reason: "", ...who });
+    const who = { revokedBy: "local", revokedAtMs: 1 };
+    const added = await feed.add([machine("a.example.com"), machine("b.example.com")]);
+    expect(added.map(({ subject }) => subject)).toEqual([{ kind: "machine", fqdn: "a.example.com" }]);
+    expect(await feed.add([machine("c.example.com")])).toEqual([]);
+    await feed.removeMachine("a.example.com", 1);
+    expect((await feed.add([machine("c.example.com")])).length).toBe(1);
+    await close();
+  });
+
   it("is for its owner alone, its journal too, whatever the umask", async () => {
     const path = await freshPlace("SQLite");
     const storage = await open(path);

@@ -6,7 +6,7 @@ import { noMetrics } from "../metrics.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
-import { type FeedStore, MAX_FEED_ENTRIES } from "./feed-store.js";
+import type { FeedStore } from "./feed-store.js";
 import type { PublishedKey } from "./public-documents.js";
 import { FeedWentBack, forgetfulNumber, type PublishedNumber } from "./published-number.js";
 import { RevocationFeed, type RevocationFeedParts } from "./revocation-feed.js";
@@ -130,11 +130,7 @@ describe("the feed of one server", () => {
   });
 
   it("says so when there is room for no more", async () => {
-    const feed = await open();
-    const serials = Array.from({ length: MAX_FEED_ENTRIES }, (_, index) => `01${index.toString(16).padStart(8, "0")}`);
-    const subjects = serials.map((certSn) => ({ kind: "certificate", caId: 7n, certSn }) as const);
-    const added = await storage.feed.add(subjects.map((subject) => revocation(subject)));
-    expect(added.length).toBe(MAX_FEED_ENTRIES);
+    const feed = await open({ store: { ...storage.feed, add: () => Promise.resolve([]) } });
     expect(await feed.revoke(revocation(MACHINE))).toBeUndefined();
   });
 });
