@@ -1,9 +1,14 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ISSUED_AT, makeTokenIssuer, type TokenIssuer } from "../test/token-issuer.js";
 import { TokenRejected } from "./errors.js";
-import { encodeMachineToken, encodeMachineTokenBody, tokenFingerprint } from "./machine-token.js";
+import {
+  decodeUnverifiedMachineToken,
+  encodeMachineToken,
+  encodeMachineTokenBody,
+  tokenFingerprint,
+} from "./machine-token.js";
 import { machineTokenVerifier, type VerifierOptions } from "./machine-token-verifier.js";
 import { type Revocation, Revocations } from "./revocations.js";
 import type { Trust } from "./trust.js";
@@ -170,4 +175,64 @@ describe("a verifier with a cache and one without", () => {
       { numRuns: 60 },
     );
   });
+});
+
+/** Field `tag` of an envelope, its length in as many bytes as wanted. */
+function field(tag: number, bytes: Uint8Array, lengthBytes = 2): Buffer {
+  const length = Array.from({ length: lengthBytes }, (_, at) => {
+    const more = at < lengthBytes - 1 ? 0x80 : 0;
+    return ((bytes.length >> (7 * at)) & 0x7f) | more;
+  });
+  return Buffer.concat([Buffer.from([(tag << 3) | 2, ...length]), bytes]);
+}
+
+/** Texts that lenient readers take for the token or for what it says, without a new signature. */
+function otherForms(token: string): string[] {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const changed = token.split("").flatMap((letter, at) => {
+    const next = letters[(letters.indexOf(letter) + 1) % 64] ?? "";
+    return ["", next, "\n", `${letter}\n`, `${letter}=`, `${letter} `].map(
+      (other) => token.slice(0, at) + other + token.slice(at + 1),
+    );
+  });
+  const padded = ["=", "==", "\r\n", "\0", "A", "AAAA"].flatMap((more) => [token + more, more + token]);
+  const { tokenBody, keyId, rsaSha256 } = decodeUnverifiedMachineToken(token);
+  const [body, id, signature] = [field(1, tokenBody), field(2, Buffer.from(keyId), 1), field(3, rsaSha256)];
+  const plusModulus = BigInt(`0x${Buffer.from(rsaSha256).toString("hex")}`) + modulus();
+  const envelopes = [
+    [id, body, signature],
+    [signature, id, body],
+    [body, id, signature, signature],
+    [body, body, id, signature],
+    [body, id, id, signature],
+    [body, id, signature, field(9, Buffer.of(1), 1)],
+    [field(1, tokenBody, 3), id, signature],
+    [body, field(2, Buffer.from(keyId), 2), signature],
+    [body, id, field(3, Buffer.concat([Buffer.of(0), rsaSha256]))],
+    [body, id, field(3, Buffer.from(plusModulus.toString(16).padStart(514, "0"), "hex"))],
+    [body, id, field(3, Buffer.from(plusModulus.toString(16).padStart(512, "0"), "hex"))],
+    [body, field(2, Buffer.from(`${keyId} `), 1), signature],
+    [body, field(2, Buffer.from(keyId.toUpperCase()), 1), signature],
+    [field(1, Buffer.concat([tokenBody, Buffer.of(0x30, 1)])), id, signature],
+  ];
+  const encoded = envelopes.map((parts) => Buffer.concat(parts).toString("base64").replaceAll("=", ""));
+  const urls = [token, ...encoded].map((text) => text.replaceAll("+", "-").replaceAll("/", "_"));
+  return [...changed, ...padded, ...encoded, ...urls, encodeURIComponent(token)].filter((text) => text !== token);
+}
+
+function modulus(): bigint {
+  const { n = "" } = createPublicKey(issuer.privateKey).export({ format: "jwk" });
+  return BigInt(`0x${Buffer.from(n, "base64url").toString("hex")}`);
+}
+
+it("takes a revoked token in no other form: there is exactly one text for what it says", () => {
+  const token = issuer.token();
+  const revoked = withRevocations({ subject: { kind: "token", fingerprint: tokenFingerprint(token) }, until: FOREVER });
+  const [verify, forms] = [machineTokenVerifier(), otherForms(token)];
+  expect(verify(token, issuer.trust, now).identity).toBe("bot:host-1.example.com");
+  expect(verdict(() => verify(token, revoked, now))).toBe("REVOKED");
+  expect(forms.length).toBeGreaterThan(2000);
+  const codes = new Set(forms.map((form) => verdict(() => verify(form, revoked, now))));
+  expect([...codes].filter((code) => typeof code !== "string")).toEqual([]);
+  expect(verify(issuer.token(), issuer.trust, now).identity).toBe("bot:host-1.example.com");
 });

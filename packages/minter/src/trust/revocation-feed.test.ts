@@ -1,8 +1,10 @@
 import type { RevokedSubject } from "@tokens/machine-auth";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type PostgresServer, startPostgres } from "postgres-server";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { silent } from "../../test/reports.js";
 import { Unavailable } from "../errors.js";
 import { noMetrics } from "../metrics.js";
+import { openPostgresStorage } from "../storage/postgres.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
@@ -166,6 +168,52 @@ describe("two replicas", () => {
     await b.refresh();
     await a.refresh();
     expect([numberOf(a), numberOf(b), b.current().feed.keys]).toEqual([number, number, stored]);
+  });
+});
+
+describe("two replicas on PostgreSQL", () => {
+  let postgres: PostgresServer;
+  let storages: Storage[];
+  beforeAll(async () => void (postgres = await startPostgres()));
+  afterAll(() => postgres.remove());
+  beforeEach(async () => {
+    const place = await postgres.createDatabase();
+    storages = await Promise.all([openPostgresStorage(place), openPostgresStorage(place)]);
+  });
+  afterEach(async () => {
+    await Promise.all(feeds.map((feed) => feed.stop()));
+    await Promise.all(storages.map((one) => one.close()));
+  });
+
+  /** Changes the feed again and again, and notes what is published meanwhile: number and content. */
+  async function change(feed: RevocationFeed, name: string, rounds: number): Promise<[number, string][]> {
+    const published: [number, string][] = [];
+    for (let round = 0; round < rounds; round++) {
+      const fqdn = `${name}-${round}.example.com`;
+      await feed.revoke(revocation({ kind: "machine", fqdn }));
+      if (round % 3 === 2) await feed.unrevokeMachine(fqdn);
+      const { number, entries } = feed.current().feed;
+      published.push([number, entries.map((entry) => entry.number).join()]);
+    }
+    return published;
+  }
+
+  it("publish the same under the same number, and never go back, whoever is faster", async () => {
+    const [a, b] = await Promise.all(storages.map(({ feed: store }) => open({ store })));
+    if (!a || !b) throw new Error("the replicas did not start");
+    const seen = await Promise.all([change(a, "a", 12), change(b, "b", 12)]);
+    await Promise.all([a.refresh(), b.refresh()]);
+    expect(a.current().feed).toEqual(b.current().feed);
+    expect(a.current().feed.entries.length).toBe(16);
+    const contents = new Map<number, string>();
+    for (const published of seen) {
+      const numbers = published.map(([number]) => number);
+      expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
+      for (const [number, content] of published) {
+        expect(contents.get(number) ?? content).toBe(content);
+        contents.set(number, content);
+      }
+    }
   });
 });
 
