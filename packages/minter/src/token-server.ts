@@ -3,7 +3,7 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Admin, CertificateAuthorities, Operator } from "@tokens/api/admin";
-import { isIdentity, type TrustSource } from "@tokens/machine-auth";
+import { isIdentity, type Revocations, type TrustSource } from "@tokens/machine-auth";
 import { credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
 import type { AuditMode } from "./audit/audit-log.js";
@@ -140,13 +140,30 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   const published = publishedKeys(parts, keys);
   const documents = publicDocuments(parts, published, clock);
   const bundles = new BundlePublisher({ feed, signer: () => keys.signer("bundle"), serviceAccount });
-  const trust = ownTrust({
-    keys: () => published("tokens"),
-    certificatesDocument: () => documents.get(CERTIFICATES_PATH)?.() ?? "",
-    revocations: () => feed.current().revocations,
-  });
+  const trustWith = (revocations: () => Revocations) =>
+    ownTrust({
+      keys: () => published("tokens"),
+      certificatesDocument: () => documents.get(CERTIFICATES_PATH)?.() ?? "",
+      revocations,
+    });
+  const trust = trustWith(() => feed.current().revocations);
+  // A report says what is known last; nothing is decided by it.
+  const reportTrust = trustWith(() => feed.latest().revocations);
   const revocations = parts.revocations ?? authorities.keeper;
-  const complete = { ...parts, metrics, clock, signer, trust, keyRing: keys, policy, authorities, revocations, feed, seen };
+  const complete = {
+    ...parts,
+    metrics,
+    clock,
+    signer,
+    trust,
+    keyRing: keys,
+    policy,
+    authorities,
+    revocations,
+    feed,
+    reportTrust,
+    seen,
+  };
   const routes = routesOf(complete, policies, audit);
   const routerOptions = routerOptionsOf(complete, audit);
   return {
@@ -251,6 +268,8 @@ type Complete = Omit<TokenServerParts, "signer" | "feed"> &
     readonly feed: RevocationFeed;
     /** What this server has signed. */
     readonly trust: TrustSource;
+    /** The same for reports: revocations that were last known, however long ago. */
+    readonly reportTrust: TrustSource;
   };
 
 function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audit): (router: ConnectRouter) => void {
@@ -281,6 +300,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
   const inspectDelegationToken = inspectDelegationTokenRpc(parts);
   const inspectMachineToken = inspectMachineTokenRpc({
     ...parts,
+    trust: parts.reportTrust,
     statusOf: (id, serial) => certificateStatus(storage.authorities, revocations, id, serial, clock() / 1000),
   });
   const exportAudit = exportAuditRpc(storage.audit, () => storage.keys.list("audit"));

@@ -65,10 +65,12 @@ async function inspect(token: string, inspector: MachineTokenInspector, reasons:
   const known: Findings = { ...keyed, nonExpired, signed, tokenType };
   const status = await inspector.statusOf(body.caId, body.certSn);
   if (!status) return { ...known, ...say(reasons, "no CA with given ID") };
-  const nonRevoked = status.revocation === "not revoked";
+  const isRevokedHere = isInFeed(token, body, inspector);
+  const nonRevoked = status.revocation === "not revoked" && !isRevokedHere;
   if (!strict) reasons.push("not in the one form that verifiers take");
   if (status.revocation === "unknown") reasons.push("can't fetch CRL - the CA has no revocation list in force");
   if (signed && nonExpired && status.revocation === "revoked") reasons.push("corresponding cert was revoked");
+  if (isRevokedHere) reasons.push("revoked by the revocation feed - `tokens revoked` says by whom");
   return {
     ...known,
     certCaName: status.caName,
@@ -90,6 +92,16 @@ function attempt<T>(read: () => T): T | undefined {
     // What cannot be read is the finding.
     return undefined;
   }
+}
+
+/** Whether verifiers refuse it by what the server publishes as revoked. */
+function isInFeed(
+  token: string,
+  { machineFqdn, caId, certSn }: MachineTokenBody,
+  { trust, clock }: MachineTokenInspector,
+): boolean {
+  const origin = { machineFqdn, caId, certSn: Buffer.from(certSn).toString("hex") };
+  return clock() / 1000 < trust.current().revocations.machineTokenUntil(token, origin);
 }
 
 /** Without any drift: how long a token counts at verifiers is another question. */
