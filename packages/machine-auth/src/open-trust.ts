@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { promises } from "node:fs";
 import { TrustUnavailable } from "./errors.js";
 import { type RefreshOptions, refreshedTrust } from "./refreshed-trust.js";
 import { ServerTrust } from "./server-trust.js";
@@ -44,7 +44,7 @@ export function trustFromFile(path: string, options: TrustOptions = {}, clock: (
   const demands = trustDemands(options);
   let newest = 0;
   const fetch = async () => {
-    const { trust, opened } = readTrustDocument(await readFile(path), demands(clock()));
+    const { trust, opened } = readTrustDocument(await promises.readFile(path), demands(clock()));
     const { number, signedAt } = opened?.bundle ?? { number: 0, signedAt: undefined };
     if (number < newest) throw new TrustUnavailable("BAD_DOCUMENT", `${path} holds an older trust than before`);
     newest = number;

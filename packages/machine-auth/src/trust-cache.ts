@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { constants, closeSync, fstatSync, lstatSync, mkdirSync, openSync, unlinkSync } from "node:fs";
-import { open, rename, unlink } from "node:fs/promises";
+import { constants, closeSync, fstatSync, lstatSync, mkdirSync, openSync, promises, unlinkSync } from "node:fs";
 import { join } from "node:path";
 
 /** A document about trust that was kept on disk. */
@@ -17,6 +16,9 @@ export interface TrustCache {
   /** Replaces it, whole or not at all, on disk before this resolves. */
   write(cached: CachedDocument): Promise<void>;
 }
+
+// One module of Node's less than with node:fs/promises: an eighth of a mebibyte in every backend.
+const { open, rename, unlink } = promises;
 
 const FORMAT = 1;
 /** Nobody but the owner may write here: whoever can decides who is trusted. */
