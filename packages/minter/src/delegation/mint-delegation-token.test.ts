@@ -3,7 +3,7 @@ import { fromJson, type JsonObject, type MessageInitShape } from "@bufbuild/prot
 import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { MintDelegationTokenRequestSchema, SubtokenSchema, TokenMinter } from "@tokens/api";
 import { Admin, InspectDelegationTokenResponseSchema } from "@tokens/api/admin";
-import { fixedTrust, trustFromDocument, verifyDelegationToken } from "@tokens/machine-auth";
+import { type Delegation, fixedTrust, trustFromDocument, verifyDelegationToken } from "@tokens/machine-auth";
 import { expect, it } from "vitest";
 import { describeWithVectors, readJsonVector, readVector } from "shared-vectors";
 import { reports, silent } from "../../test/reports.js";
@@ -24,7 +24,7 @@ const serviceAccount = "minter@tokens.example.com";
 const clock = () => Date.parse("2026-06-01T12:00:00Z");
 
 /** The server of the golden vectors, as somebody calls it. */
-async function serverFor(caller: string, peer = caller, failure?: Error) {
+async function serverFor(caller: string, peer = caller, failure?: Error, delegation?: Delegation) {
   const text = (path: string) => readVector(path).toString("utf8");
   const lists = readJsonVector<Record<string, string[]>>("delegation/groups.json");
   const groups = Object.entries(lists).map(([name, members]) => ({ name, members }));
@@ -56,7 +56,7 @@ async function serverFor(caller: string, peer = caller, failure?: Error) {
     recorder: { ...noRecorder, record },
   });
   const arrive: Interceptor = (next) => (request) => {
-    request.contextValues.set(callerKey, { identity: caller, peer });
+    request.contextValues.set(callerKey, { identity: caller, peer, ...(delegation && { delegation }) });
     return next(request);
   };
   const transport = createRouterTransport(
@@ -168,6 +168,15 @@ describeWithVectors("MintDelegationToken", () => {
       // A stranger's refusal is only counted.
       expect(notes).toMatchObject(caller === "anonymous:anonymous" ? [] : [record]);
     }
+  });
+
+  it("mints nothing under a delegation token, not even one of the caller for itself", async () => {
+    const { minter, trust } = await serverFor(alice);
+    const { token } = await minter.mintDelegationToken(self);
+    const context = { peer: alice, service: "service:files", now: clock() / 1000 };
+    const delegation = await verifyDelegationToken(token, trust, context);
+    const chained = await serverFor(alice, alice, undefined, delegation);
+    expect((await refusalOf(chained.minter.mintDelegationToken(self)))[0]).toBe("PermissionDenied");
   });
 
   it("refuses a token of more than 8192 bytes, and lists of more than 64 entries", async () => {

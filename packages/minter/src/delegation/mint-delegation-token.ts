@@ -88,8 +88,8 @@ async function mintDelegationToken(
 
 /** Whoever acts for somebody else already gets no further token: delegation does not chain. */
 function requireRequestor({ values }: HandlerContext, { delegation, groups, revision }: DelegationPolicy): string {
-  const { identity, peer } = values.get(callerKey);
-  if (identity !== peer) throw refuseCall(Code.PermissionDenied, "delegation is forbidden for this API call");
+  const { identity, peer, delegation: parent } = values.get(callerKey);
+  if (identity !== peer || parent) throw refuseCall(Code.PermissionDenied, "delegation is forbidden for this API call");
   if (identity === ANONYMOUS) throw refuseCall(Code.Unauthenticated, "authentication required");
   if (!mayAsk(identity, delegation, groups)) {
     const refusal = refuseCall(Code.PermissionDenied, "not authorized", `${identity} is no requestor of any rule`);
