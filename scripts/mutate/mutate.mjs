@@ -24,7 +24,7 @@ const parts = {
       (name) => `minter/src/machine-tokens/${name}.ts`,
     ),
     tests: [
-      "minter/src/machine-tokens/{machine-token-request,machine-grant,machine-name,request-*}.test.ts",
+      "minter/src/machine-tokens/{algorithm-confusion,machine-token-request,machine-grant,machine-name,request-*}.test.ts",
       "minter/src/attacks.test.ts",
     ],
   },

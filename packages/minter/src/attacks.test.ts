@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   ErrorCode,
@@ -44,46 +44,7 @@ function verdict(serializedTokenRequest: Uint8Array, signature: Uint8Array): str
   }
 }
 
-/** Signs as the owner of a key would, who knows no better. */
-function naturalSignature(bytes: Uint8Array, key: KeyObject): Uint8Array {
-  const digest =
-    key.asymmetricKeyType === "ed25519"
-      ? null
-      : key.asymmetricKeyDetails?.namedCurve === "secp384r1"
-        ? "sha384"
-        : "sha256";
-  return sign(digest, bytes, key);
-}
-
 describe("algorithm confusion", () => {
-  const keys: Record<string, KeyObject> = {
-    rsa: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey,
-    "P-256": generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey,
-    "P-384": generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey,
-    "P-521": generateKeyPairSync("ec", { namedCurve: "P-521" }).privateKey,
-    ed25519: generateKeyPairSync("ed25519").privateKey,
-  };
-  const numbers = [0, 1, 2, 99, 1000, 1001, 1002, 1003, 1004, -1, 2_147_483_647];
-
-  it("of all algorithms that a request may name, a key has one, whatever it signs with", () => {
-    const proven: string[] = [];
-    for (const [kind, privateKey] of Object.entries(keys)) {
-      const { certificate } = ca.issue("host.example.com", { privateKey });
-      for (const number of numbers) {
-        const bytes = requestBytes(certificate, number);
-        if (verdict(bytes, naturalSignature(bytes, privateKey)) === "proven") {
-          proven.push(`${kind} by ${SignatureAlgorithm[number]}`);
-        }
-      }
-    }
-    expect(proven).toEqual([
-      "rsa by SHA256_RSA_ALGO",
-      "P-256 by SHA256_ECDSA_P256_ALGO",
-      "P-384 by SHA384_ECDSA_P384_ALGO",
-      "ed25519 by ED25519_ALGO",
-    ]);
-  });
-
   it.each(["none", "None", "NONE", "HS256", "HS512", "A128KW", ""])("a JWT with alg %j proves nothing", async (alg) => {
     const issuer = "https://id.example.com";
     const unasked = () => Promise.reject(new Error("its keys are asked for"));
@@ -143,11 +104,13 @@ it("malleable ECDSA: the other value of a signature proves the same request, and
     sequence(...[pair.subarray(0, 32), pair.subarray(32)].map((half) => integer(BigInt(`0x${half.toString("hex")}`)))),
   );
   expect(signatures.map((signature) => verdict(bytes, signature))).toEqual(["proven", "proven"]);
+  const [signature = Buffer.of()] = signatures;
+  const call = create(MintMachineTokenRequestSchema, { serializedTokenRequest: bytes, signature });
+  expect(() => proveRequest(call, now)).toThrow("is not supported");
   // Without the strict form there were many more: padded numbers, long lengths, something behind.
-  const [good = Buffer.of()] = signatures;
   const loose = [
-    Buffer.concat([good, Buffer.of(0)]),
-    Buffer.concat([Buffer.of(0x30, 0x81, good.length - 2), good.subarray(2)]),
+    Buffer.concat([signature, Buffer.of(0)]),
+    Buffer.concat([Buffer.of(0x30, 0x81, signature.length - 2), signature.subarray(2)]),
     raw,
   ];
   expect(loose.map((signature) => verdict(bytes, signature))).toEqual([
