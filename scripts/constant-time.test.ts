@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const comparison =
   /\b\w*(?:hmac|mac|secret|passphrase|password|pin)\b(?:\.\w+|\(\))*\s*[!=]==?(?!=)(?!\s*(?:undefined|null|""))/i;
 
-it("timing: no secret is compared byte by byte", () => {
+it("attack 19: timing: no secret is compared byte by byte", () => {
   expect(
     ["mac === given", "if (secret !== other.secret)", "password.text == x"].filter((line) => comparison.test(line))
       .length,

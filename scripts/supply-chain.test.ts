@@ -32,7 +32,7 @@ function installedWith(importer: string): string[] {
   return [...new Set([...names].map((key) => key.slice(0, key.indexOf("@", 1))))].toSorted();
 }
 
-describe("supply chain", () => {
+describe("attack 36: the supply chain", () => {
   it("nothing new comes with an installation: whatever does stands in runtime-packages.json", () => {
     const listed = JSON.parse(read("scripts/runtime-packages.json")) as unknown;
     expect(Object.fromEntries(published.map((path) => [path, installedWith(path)]))).toEqual(listed);

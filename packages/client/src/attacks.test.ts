@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseTokenFile } from "./token-file.js";
 
-describe("prototype pollution", () => {
+describe("attack 34: prototype pollution", () => {
   it.each([
     '{"__proto__": {"luci_machine_token": "t"}}',
     '{"constructor": {"prototype": {"luci_machine_token": "t"}}}',

@@ -36,7 +36,7 @@ function verdict(token: string, trust: Trust = issuer.trust): string {
   }
 }
 
-describe("algorithm confusion", () => {
+describe("attack 1: algorithm confusion", () => {
   it("a key of another kind signs no tokens, whatever publishes it", () => {
     const body = encodeMachineTokenBody(issuer.body());
     const kinds = [
@@ -63,7 +63,7 @@ describe("algorithm confusion", () => {
   });
 });
 
-describe("key confusion", () => {
+describe("attack 2: key confusion", () => {
   it("what one key has signed as one kind of thing is of no other kind", () => {
     const signer = makeBundleSigner();
     const bundle = bundleOf(issuer);
@@ -118,7 +118,7 @@ describe("key confusion", () => {
   });
 });
 
-describe("tricks with key ids", () => {
+describe("attack 3: tricks with key ids", () => {
   it.each(["__proto__", "constructor", "toString", "../x", "\0", "k".repeat(6000), ""])("%s names no key", (keyId) => {
     const token = issuer.tokenWithKeyId(issuer.body(), keyId);
     expect(["UNKNOWN_KEY", "MALFORMED", "TOO_LARGE"]).toContain(verdict(token));
@@ -138,7 +138,7 @@ describe("tricks with key ids", () => {
   });
 });
 
-it("malleable base64: one token has one text", () => {
+it("attack 4: malleable base64: one token has one text", () => {
   const token = issuer.token();
   const last = token.at(-1) ?? "";
   const neighbours = Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
@@ -153,7 +153,7 @@ it("malleable base64: one token has one text", () => {
   expect(verdict(token)).toBe("bot:host-1.example.com");
 });
 
-it("malleable protobuf: one statement has one encoding, though the signature is good", () => {
+it("attack 5: malleable protobuf: one statement has one encoding, though the signature is good", () => {
   const body = Buffer.from(encodeMachineTokenBody(issuer.body()));
   const twice = Buffer.concat([body, Buffer.from("2001", "hex")]);
   const unknown = Buffer.concat([body, Buffer.from("c03e01", "hex")]);
@@ -166,7 +166,7 @@ it("malleable protobuf: one statement has one encoding, though the signature is 
   }
 });
 
-describe("Bleichenbacher's forgery", () => {
+describe("attack 7: Bleichenbacher's forgery", () => {
   /** The greatest integer whose cube is not above a number. */
   function cubeRoot(number: bigint): bigint {
     let [low, high] = [0n, 1n << BigInt(Math.ceil(number.toString(2).length / 3) + 1)];
@@ -202,7 +202,7 @@ describe("Bleichenbacher's forgery", () => {
   });
 });
 
-it("header injection: no name that a token can carry ends a header or begins another", () => {
+it("attack 16: header injection: no name that a token can carry ends a header or begins another", () => {
   const names = ["a\r\nX-Admin: 1", "a\nb", "a\0b", "a,b", "a;b", "hôst", "\u212a", "a b", "a\tb", '"a"', "a:b", "<a>"];
   for (const machineFqdn of names) expect(verdict(issuer.token({ machineFqdn }))).toBe("BAD_IDENTITY");
   const machine = verifyMachineToken(issuer.token({ machineFqdn: "A_-.9@x" }), issuer.trust, { now });
