@@ -1,6 +1,7 @@
 import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { TokenMinter } from "@tokens/api";
 import { Operator } from "@tokens/api/admin";
+import { TrustUnavailable } from "@tokens/machine-auth";
 import { describe, expect, it } from "vitest";
 import type { Caller } from "../access/caller.js";
 import { noRecorder } from "../audit/recorder.js";
@@ -62,6 +63,14 @@ describe("answerErrors", () => {
     expect(error.rawMessage).toBe("cannot check tokens now");
     expect(error.metadata.get("retry-after")).toBe("5");
     expect(entries).toMatchObject([["warn", { code: "Unavailable", detail: "https://a is down" }, "call refused"]]);
+  });
+
+  it("calls it an outage when the server does not know what it has signed or revoked", async () => {
+    const { error, entries } = await callThatThrows(
+      new TrustUnavailable("STALE", "the signing keys are not known now"),
+    );
+    expect([error.code, error.metadata.get("retry-after")]).toEqual([Code.Unavailable, "5"]);
+    expect(entries).toMatchObject([["warn", { code: "Unavailable" }, "call refused"]]);
   });
 
   it("passes an RPC error on as it is, with a reference id", async () => {

@@ -1,4 +1,5 @@
 import { Code, ConnectError, type ContextValues, type Interceptor } from "@connectrpc/connect";
+import { TrustUnavailable } from "@tokens/machine-auth";
 import { ANONYMOUS } from "../access/canonical-identity.js";
 import type { Recorder } from "../audit/recorder.js";
 import { Refusal, renderError, Unavailable } from "../errors.js";
@@ -57,7 +58,8 @@ function record(error: unknown, request: CallRequest, { metrics, recorder, servi
 }
 
 /** Writes an error down, and makes of it what the caller may see. */
-function answer(error: unknown, request: CallRequest, referenceId: string, reports: ErrorReports): ConnectError {
+function answer(thrown: unknown, request: CallRequest, referenceId: string, reports: ErrorReports): ConnectError {
+  const error = outageOf(thrown);
   const caller = callerOf(error, request);
   const peer = request.contextValues.get(peerAddressKey);
   const fields = { method: request.method.name, peer, caller, referenceId, ...describe(error) };
@@ -65,6 +67,11 @@ function answer(error: unknown, request: CallRequest, referenceId: string, repor
   reports.log[expected ? "warn" : "error"](fields, expected ? "call refused" : "call failed");
   record(error, request, reports);
   return renderError(error, referenceId);
+}
+
+/** That this server does not know its own keys, or what it has revoked, is an outage and no bug. */
+function outageOf(error: unknown): unknown {
+  return error instanceof TrustUnavailable ? new Unavailable(error.message, error.message, error.cause) : error;
 }
 
 function explained({ explanation }: Refusal): Readonly<Record<string, unknown>> {
