@@ -11,6 +11,8 @@ export type CounterName =
   | "tokens_certificate_reports_total"
   | "tokens_request_reports_total"
   | "tokens_seen_requests_full_total"
+  | "tokens_calls_shed_total"
+  | "tokens_cut_off_total"
   | "tokens_crl_fetches_total";
 
 /** What goes up and down. */
@@ -48,6 +50,8 @@ export const COUNTERS: Readonly<Record<CounterName, MetricDefinition>> = {
   tokens_job_runs_total: metric("Runs of periodic jobs here.", "job", "outcome"),
   tokens_certificate_reports_total: metric("Certificates that fail a check that is only reported.", "ca", "check"),
   tokens_request_reports_total: metric("Requests for machine tokens that fail what is only reported.", "ca", "check"),
+  tokens_cut_off_total: metric("Connections and requests cut off because they took too long or too much.", "reason"),
+  tokens_calls_shed_total: metric("Calls turned away because there were too many.", "reason"),
   tokens_seen_requests_full_total: metric("Requests that could not be remembered, and got no token."),
   tokens_crl_fetches_total: metric("Fetches of revocation lists here.", "list", "outcome"),
 };

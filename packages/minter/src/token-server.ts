@@ -28,6 +28,7 @@ import { DEFAULT_KEY_SETTINGS, type KeySettings, SigningKeys } from "./keys/sign
 import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
 import { machineChecks } from "./machine-checks.js";
+import { certificateAdmission } from "./machine-tokens/admit-certificate.js";
 import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { SeenRequests } from "./machine-tokens/seen-requests.js";
@@ -37,12 +38,15 @@ import { followPolicies, policyImportJob } from "./policies/follow-policies.js";
 import { importPoliciesRpc, importRpcs } from "./policies/import-rpcs.js";
 import { PoliciesInForce, type PolicyImport } from "./policies/policies-in-force.js";
 import type { PolicySource } from "./policies/policy-reader.js";
+import { admitCalls } from "./rpc/admit-calls.js";
 import { answerErrors } from "./rpc/answer-errors.js";
 import { authenticateCaller } from "./rpc/authenticate-caller.js";
+import { type CallLimits, DEFAULT_CALL_LIMITS } from "./rpc/call-queue.js";
 import { clampDeadline } from "./rpc/clamp-deadline.js";
 import { type DirectMethod, directMethods } from "./rpc/direct-call.js";
 import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
 import { prpcHandler } from "./rpc/prpc.js";
+import type { Rate } from "./rpc/rate-limit.js";
 import { requireAdmin } from "./rpc/require-admin.js";
 import type { Storage } from "./storage/storage.js";
 import {
@@ -88,6 +92,8 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
   readonly serverNames?: () => ReadonlySet<string>;
   /** How many used requests are remembered at most, where the policy of a CA wants nonces. Default: a million. */
   readonly seenCapacity?: number;
+  /** How many calls are answered and wait at a time, and how often somebody may call. Default: no rates. */
+  readonly load?: LoadSettings;
   /** Unix milliseconds. */
   readonly clock?: () => number;
 }
@@ -96,6 +102,15 @@ export interface TokenServerParts extends ServerIdentity, KnownCallers {
 export interface AuditSettings {
   readonly mode: AuditMode;
   readonly ages: RetentionAges;
+}
+
+/** What keeps a server from having more to do than it can. */
+export interface LoadSettings {
+  readonly calls?: Partial<CallLimits>;
+  /** How often one peer address may call. */
+  readonly perAddress?: Rate;
+  /** How often one certificate may ask for a token. */
+  readonly perCertificate?: Rate;
 }
 
 /** A token server without its sockets: RPCs for any Connect adapter, and documents for any web server. */
@@ -119,6 +134,7 @@ export interface TokenServer {
   close(): Promise<void>;
 }
 
+const monotonic = performance.now.bind(performance);
 const DAY_MS = 86_400_000;
 const defaultAudit: AuditSettings = { mode: "required", ages: { machines: 90 * DAY_MS, decisions: 365 * DAY_MS } };
 
@@ -277,6 +293,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
   const checks = machineChecks(parts);
   const mintMachineToken = machineTokenRpc({
     ...parts,
+    admitCertificate: certificateAdmission(parts.load?.perCertificate, parts.metrics, monotonic),
     serverNames: parts.serverNames ?? (() => new Set()),
     recorder,
     configRevision: () => policy().revision,
@@ -328,7 +345,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
 
 /** Errors are answered outermost, so that whatever goes wrong further in is answered in the same way. */
 function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOptions {
-  const { policy, clock, trust } = parts;
+  const { policy, clock, trust, metrics, load = {} } = parts;
   const identify = callerIdentifier({
     kinds: credentialKinds(parts, machineChecks(parts).ofClients),
     trust,
@@ -341,6 +358,12 @@ function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOpt
     readMaxBytes: MAX_REQUEST_BYTES,
     interceptors: [
       answerErrors({ ...parts, recorder }),
+      admitCalls({
+        limits: { ...DEFAULT_CALL_LIMITS, ...load.calls },
+        perAddress: load.perAddress,
+        metrics,
+        clock: monotonic,
+      }),
       clampDeadline(MAX_CALL_MS),
       authenticateCaller(identify, clock),
       requireAdmin(policy, recorder, parts.serviceVersion),

@@ -28,6 +28,8 @@ export interface MachineTokenMinter extends RequestChecks {
   readonly whyRevoked: (trusted: TrustedCertificate, nowSeconds: number) => string | undefined;
   /** What signs now. Throws Unavailable. */
   readonly signer: () => Signer;
+  /** Counts a request of a certificate's machine. Throws Unavailable when it asks too often. */
+  readonly admitCertificate: (certificate: Certificate) => void;
   /** Whether any CA takes signatures of EC keys. */
   readonly mayBeEc: () => boolean;
   /** E-mail that the tokens name as their issuer. */
@@ -80,6 +82,7 @@ async function mintMachineToken(
   const nowMs = minter.clock();
   const proven = proveRequest(call, nowMs, minter.mayBeEc);
   // From here on: the caller holds the certificate's key.
+  minter.admitCertificate(proven.certificate);
   const trusted = requireTrusted(proven, minter, nowMs);
   progress.trusted = trusted;
   requireNotRevoked(trusted, minter, nowMs);
