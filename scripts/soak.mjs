@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 /** What can be run, and where it stands: a part of the paths of its tests. */
 const soaks = {
   "audit-retention": "packages/minter/src/audit/retention-pause.test.ts",
+  flood: "apps/server/e2e/flood.test.ts",
   fuzz: "fuzz.test.ts",
   "server-kill": "apps/server/e2e/durability.test.ts",
   "tokend-kill": "apps/tokend/e2e/kill.test.ts",

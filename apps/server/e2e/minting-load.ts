@@ -43,13 +43,14 @@ export class MintingLoad {
   readonly tokens: string[] = [];
   readonly failures: ConnectError[] = [];
   readonly #fleet: LoadFleet;
+  readonly #minter: ReturnType<typeof createClient<typeof TokenMinter>>;
   readonly #stop = new AbortController();
   readonly #callers: Promise<void>[];
 
   constructor(url: string, fleet: LoadFleet, callers = 4) {
     this.#fleet = fleet;
-    const minter = createClient(TokenMinter, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
-    this.#callers = Array.from({ length: callers }, () => this.#call(minter));
+    this.#minter = createClient(TokenMinter, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
+    this.#callers = Array.from({ length: callers }, () => this.#call(this.#minter));
   }
 
   async stop(): Promise<void> {
@@ -60,6 +61,11 @@ export class MintingLoad {
   /** The codes of the calls that failed. */
   codes(): Set<string> {
     return new Set(this.failures.map(({ code }) => Code[code]));
+  }
+
+  /** One more call. */
+  async once(): Promise<void> {
+    await this.#minter.mintMachineToken(mintCall(this.#fleet.der, this.#fleet.key));
   }
 
   async #call(minter: ReturnType<typeof createClient<typeof TokenMinter>>): Promise<void> {

@@ -9,6 +9,7 @@ import {
 } from "node:http2";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Address } from "./address.js";
+import type { PortGuard } from "./port-guard.js";
 
 /** Answers a request of either HTTP version. */
 export type Handler = (
@@ -39,29 +40,63 @@ const FIRST_BYTES_MS = 10_000;
 const HEADERS_MS = 15_000;
 const REQUEST_MS = 30_000;
 
-const http1Options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS };
+const HANDSHAKE_MS = 10_000;
+/** After so long without a byte an HTTP/2 connection is closed, in milliseconds. Node does that for HTTP/1.1 by itself. */
+const IDLE_HTTP2_MS = 120_000;
+/** Connections that the system may take before we do: a burst of them must not make it drop any. */
+const BACKLOG = 4096;
+
+const http1Options = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_MS,
+  requestTimeout: REQUEST_MS,
+  connectionsCheckingInterval: 5_000,
+};
 const http2Options = { settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: 100 } };
 
 /** What an HTTP/2 client sends before anything else begins with these three bytes, and no HTTP/1.1 request does. */
 const HTTP2_PREFACE = "PRI";
 
 /** Opens a port that speaks HTTP/1.1 and HTTP/2: by what a client sends first without TLS, by ALPN with it. */
-export async function listen(handler: Handler, address: Address, tls?: TlsFiles): Promise<Listener> {
-  const open = tls ? secureServer(handler, tls) : plainServer(handler);
+export async function listen(handler: Handler, address: Address, tls?: TlsFiles, guard?: PortGuard): Promise<Listener> {
+  const bounded = refuseLargeHeaders(handler);
+  const guarded = guard?.guard(bounded) ?? bounded;
+  const open = tls ? secureServer(guarded, tls) : plainServer(guarded);
   const sockets = new Set<Socket>();
   open.server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
+    guard?.connections.add(socket);
   });
   await new Promise<void>((resolve, reject) => {
     open.server.once("error", reject);
-    open.server.listen(address, resolve);
+    open.server.listen({ ...address, backlog: BACKLOG }, resolve);
   });
   const bound = open.server.address();
   return {
     port: typeof bound === "object" ? (bound?.port ?? 0) : 0,
-    stop: (graceMs) => drain(open, sockets, graceMs),
+    stop: async (graceMs) => {
+      await drain(open, sockets, graceMs);
+      guard?.close();
+    },
   };
+}
+
+/** Node bounds the headers of HTTP/1.1 by itself; of HTTP/2 it only says what it would like, and takes four times as much. */
+function refuseLargeHeaders(handler: Handler): Handler {
+  return (request, response) => {
+    if (request.httpVersionMajor === 1 || sizeOf(request.rawHeaders) <= MAX_HEADER_BYTES) {
+      return handler(request, response);
+    }
+    // Both response classes take these calls, but TypeScript cannot call a method of a union of them.
+    const out = response as ServerResponse;
+    out.writeHead(431, { "content-type": "text/plain; charset=utf-8" });
+    out.end("the headers are too large\n");
+  };
+}
+
+function sizeOf(rawHeaders: readonly string[]): number {
+  return rawHeaders.reduce((bytes, text) => bytes + Buffer.byteLength(text), 0);
 }
 
 interface OpenServer {
@@ -94,7 +129,7 @@ function trackSessions(server: Http2Server): () => void {
 
 function plainServer(handler: Handler): OpenServer {
   const http1 = createHttp1Server(http1Options, handler);
-  const http2 = createHttp2Server(http2Options, handler);
+  const http2 = createHttp2Server(http2Options, handler).setTimeout(IDLE_HTTP2_MS);
   const closeSessions = trackSessions(http2);
   // It never listens itself. Without this event it would neither time slow requests out nor know which are idle.
   http1.emit("listening");
@@ -153,7 +188,7 @@ function tlsOptions({ cert, key, clientCa }: TlsFiles) {
 
 function secureServer(handler: Handler, tls: TlsFiles): OpenServer {
   const server = createSecureServer(
-    { ...http1Options, ...http2Options, ...tlsOptions(tls), allowHTTP1: true },
+    { ...http1Options, ...http2Options, ...tlsOptions(tls), allowHTTP1: true, handshakeTimeout: HANDSHAKE_MS },
     handler,
   );
   const closeSessions = trackSessions(server);

@@ -22,9 +22,11 @@ import { tokenServerHandler } from "./http-handler.js";
 import { type Handler, listen, type TlsFiles } from "./listener.js";
 import { oidcIssuers } from "./oidc-settings.js";
 import { makeDataFolder, openStorage } from "./open-storage.js";
+import { type PortGuard, portGuard } from "./port-guard.js";
 import { parseNetworks } from "./peer-address.js";
 import { prometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
 import type { Settings } from "./settings.js";
+import { loadSettings } from "./load-settings.js";
 import { requestSettings } from "./request-settings.js";
 import { readClientCas, readTlsFiles } from "./tls-files.js";
 import { publishedNumberIn } from "./published-number.js";
@@ -54,7 +56,12 @@ export async function serve(settings: Settings): Promise<void> {
       listener: name,
       trustedProxies,
     });
-  const listeners = await openListeners(handlerFor, { address, adminAddress, tls }).catch(async (error: unknown) => {
+  const listeners = await openListeners(handlerFor, {
+    address,
+    adminAddress,
+    tls,
+    guard: portGuard(Number(settings["max-connections"]), open.metrics),
+  }).catch(async (error: unknown) => {
     await open.close();
     throw error;
   });
@@ -77,12 +84,16 @@ interface Addresses {
   readonly address: { host: string; port: number };
   readonly adminAddress: Address;
   readonly tls: TlsFiles | undefined;
+  readonly guard: PortGuard;
 }
 
 /** Opens both ports, or none. */
-async function openListeners(handlerFor: (name: ListenerName) => Handler, { address, adminAddress, tls }: Addresses) {
+async function openListeners(
+  handlerFor: (name: ListenerName) => Handler,
+  { address, adminAddress, tls, guard }: Addresses,
+) {
   const adminListener = await listenForAdministrators(handlerFor("admin"), adminAddress);
-  const listener = await listen(handlerFor("public"), address, tls).catch(async (error: unknown) => {
+  const listener = await listen(handlerFor("public"), address, tls, guard).catch(async (error: unknown) => {
     await adminListener.stop(0);
     throw error;
   });
@@ -129,7 +140,7 @@ async function openTokenServer(
   const rollback = settings["accept-rollback"] ? ("accept" as const) : ("refuse" as const);
   const feed = { published: publishedNumberIn(settings.data), rollback };
   const serviceHosts = allowedHosts("allow-service-host", settings["allow-service-host"]);
-  const requests = requestSettings(settings, credentials.publicUrl);
+  const requests = { ...requestSettings(settings, credentials.publicUrl), load: loadSettings(settings) };
   const features = { ...identity, ...callers, ...requests, policySource, keys, crl, feed, serviceHosts, audit };
   const isStaging = settings.staging;
   const starting = startTokenServer({ ...features, ...credentials, isStaging, storage, log, metrics });

@@ -6,6 +6,11 @@ export type SettingName =
   | "admin-listen"
   | "server-name"
   | "max-seen-requests"
+  | "max-connections"
+  | "max-calls"
+  | "max-waiting-calls"
+  | "rate-limit-address"
+  | "rate-limit-certificate"
   | "app-id"
   | "service-account"
   | "service-version"
@@ -46,6 +51,20 @@ export const SETTINGS: Record<SettingName, readonly [value: string, meaning: str
     "address for administrators: unix:PATH or a loopback HOST:PORT (default unix:DATA/admin.sock)",
   ],
   "server-name": ["TEXT", "name that a request's server_name may carry (repeatable; default: the --public-url)"],
+  "max-connections": [
+    "NUMBER",
+    "connections at a time, of which those that wait for the longest give way (default 10000)",
+  ],
+  "max-calls": ["NUMBER", "calls that are answered at a time (default 256)"],
+  "max-waiting-calls": ["NUMBER", "calls that wait meanwhile; more are turned away (default 1024)"],
+  "rate-limit-address": [
+    "NUMBER/DURATION",
+    "calls of one peer address, like 600/1m (default: no limit); behind a proxy give its --trusted-proxy",
+  ],
+  "rate-limit-certificate": [
+    "NUMBER/DURATION",
+    "requests for tokens with one certificate, like 10/1m (default: no limit)",
+  ],
   "max-seen-requests": ["NUMBER", "how many requests with a nonce are remembered at most (default 1000000)"],
   "app-id": ["ID", "whose configuration this is (default tokens)"],
   "service-account": ["EMAIL", "who the tokens say issued them (default tokens@localhost)"],

@@ -28,6 +28,11 @@ const schema = z
     listen: z.string().default("127.0.0.1:8080"),
     "admin-listen": z.string().optional(),
     "server-name": list,
+    "max-connections": wholeNumber.default("10000"),
+    "max-calls": wholeNumber.default("256"),
+    "max-waiting-calls": wholeNumber.default("1024"),
+    "rate-limit-address": z.string().optional(),
+    "rate-limit-certificate": z.string().optional(),
     "max-seen-requests": wholeNumber.default("1000000"),
     "app-id": z
       .string()

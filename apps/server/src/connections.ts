@@ -1,0 +1,80 @@
+import type { Socket } from "node:net";
+
+/** A connection that was taken in. */
+export interface Connection {
+  readonly socket: Socket;
+  /** What it is known by. */
+  readonly name: string;
+  isOpen: boolean;
+  /** Complete requests that are being answered on it. */
+  answering: number;
+}
+
+/**
+ * The open connections of a port, so many at most. A new one takes the place of the one for which nothing has been done
+ * for the longest: who holds connections and sends nothing shuts nobody out, and nobody loses an answer.
+ */
+export class Connections {
+  readonly #max: number;
+  readonly #onCutOff: () => void;
+  readonly #open = new Map<string, Connection>();
+  /** Those without a complete request, the longest first. */
+  readonly #waiting = new Set<Connection>();
+
+  constructor(max: number, onCutOff: () => void) {
+    this.#max = max;
+    this.#onCutOff = onCutOff;
+  }
+
+  /** Takes a connection in, or closes it when all others are being answered. */
+  add(socket: Socket): void {
+    const name = nameOf(socket);
+    if (this.#open.size >= this.#max && !this.#cutOffOne()) {
+      this.#onCutOff();
+      socket.destroy();
+      return;
+    }
+    const connection = { socket, name, isOpen: true, answering: 0 };
+    this.#open.set(name, connection);
+    this.#waiting.add(connection);
+    socket.once("close", () => this.#forget(connection));
+  }
+
+  /** The connection that a socket belongs to. To be asked for while it is open: a socket forgets its addresses. */
+  of(socket: Socket): Connection | undefined {
+    return this.#open.get(nameOf(socket));
+  }
+
+  /** A complete request came in on a connection. */
+  beginAnswer(connection: Connection): void {
+    connection.answering++;
+    this.#waiting.delete(connection);
+  }
+
+  /** The request was answered, or its client is gone. */
+  endAnswer(connection: Connection): void {
+    connection.answering--;
+    if (connection.answering === 0 && connection.isOpen) this.#waiting.add(connection);
+  }
+
+  #cutOffOne(): boolean {
+    const [longest] = this.#waiting;
+    if (!longest) return false;
+    this.#forget(longest);
+    this.#onCutOff();
+    longest.socket.destroy();
+    return true;
+  }
+
+  /** By then another connection may have the name. */
+  #forget(connection: Connection): void {
+    connection.isOpen = false;
+    if (this.#open.get(connection.name) === connection) this.#open.delete(connection.name);
+    this.#waiting.delete(connection);
+  }
+}
+
+/** The address at the other end: with TLS there are two sockets for one connection, and both have it. */
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}

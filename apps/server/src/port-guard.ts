@@ -1,0 +1,37 @@
+import { Connections } from "./connections.js";
+import { type IncompleteLimits, IncompleteRequests } from "./incomplete-requests.js";
+import type { Handler } from "./listener.js";
+import type { PrometheusMetrics } from "./prometheus.js";
+
+/** Large enough for a flood of slow requests to be worth nothing, and a fraction of any server's memory. */
+const INCOMPLETE_LIMITS: IncompleteLimits = { maxBytes: 64 * 1024 * 1024, maxMs: 30_000 };
+
+/** Bounds what clients of a port hold while nothing can be done for them. */
+export interface PortGuard {
+  readonly connections: Connections;
+  /** The handler, with every request followed from its headers to the end of its answer. */
+  guard(handler: Handler): Handler;
+  close(): void;
+}
+
+/** Makes the guard of a port. */
+export function portGuard(
+  maxConnections: number,
+  metrics: Pick<PrometheusMetrics, "count">,
+  limits: IncompleteLimits = INCOMPLETE_LIMITS,
+): PortGuard {
+  const count = (reason: string) => metrics.count("tokens_cut_off_total", { reason });
+  const connections = new Connections(maxConnections, () => count("connections"));
+  const incomplete = new IncompleteRequests(limits, count);
+  const guard: PortGuard["guard"] = (handler) => (request, response) => {
+    const connection = connections.of(request.socket);
+    incomplete.follow(request, response, () => {
+      if (!connection) return;
+      connections.beginAnswer(connection);
+      // Both response classes take this call, but TypeScript cannot call a method of a union of them.
+      (response as NodeJS.EventEmitter).once("close", () => connections.endAnswer(connection));
+    });
+    handler(request, response);
+  };
+  return { connections, guard, close: () => incomplete.close() };
+}
