@@ -82,6 +82,16 @@ describe("refreshedTrust", () => {
     await expect(source.refresh()).rejects.toEqual(unavailable("STALE"));
   });
 
+  it("promise 1: the keys' server is away for 25 minutes, and no verifier notices", async () => {
+    const { source, state } = scripted([fresh(issuer.trust), down]);
+    await source.ready();
+    for (let minute = 0; minute < 25; minute++) {
+      state.now += HOUR / 60;
+      await source.refresh();
+      expect(await source.ready()).toBe(issuer.trust);
+    }
+  });
+
   it("keeps it for as long as it is told instead", async () => {
     const { source, state } = scripted([fresh(issuer.trust), down], { maxStaleSeconds: 60 });
     await source.ready();

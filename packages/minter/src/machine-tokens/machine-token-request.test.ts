@@ -53,6 +53,13 @@ describe("proveRequest", () => {
     expect(refusalOf(() => proveRequest(signedRequest(machine, now, fields), now))).toBe(expected);
   });
 
+  it("promise 5: takes what a newer agent says besides, though nobody here knows what it means", () => {
+    const { serializedTokenRequest } = signedRequest(machine, now);
+    // Field 1999, a string.
+    const newer = Buffer.concat([serializedTokenRequest, Buffer.from("fa7c036e6577", "hex")]);
+    expect(refusalOf(() => proveRequest(signedBytes(newer, machine.privateKey), now))).toBe("proven");
+  });
+
   it("compares with the server's clock to the microsecond", () => {
     const request = signedRequest(machine, now, { issuedAt: { seconds: second - tenMinutes, nanos: 0 } });
     expect(refusalOf(() => proveRequest(request, now + 0.001))).toBe("BAD_TIMESTAMP");
