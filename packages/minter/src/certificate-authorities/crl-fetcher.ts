@@ -1,4 +1,5 @@
 import type { LookupAddress } from "node:dns";
+import { isAllowedHost } from "../fetch/guarded-address.js";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
 import type { ListSource, TrustedCa } from "./ca-policy.js";
@@ -6,9 +7,6 @@ import type { CrlHosts } from "./crl-address.js";
 import type { CrlKeeper } from "./crl-keeper.js";
 import { type CrlAnswer, CrlForbidden, fetchCrl } from "./fetch-crl.js";
 import { CrlRefused } from "./crl-thread.js";
-
-/** For all of a fetch, in milliseconds. */
-const FETCH_MS = 60_000;
 
 /** The scope that LUCI's server asks for when the policy names none. */
 const DEFAULT_SCOPE = "https://www.googleapis.com/auth/userinfo.email";
@@ -18,6 +16,8 @@ export interface CrlFetcherParts {
   readonly keeper: CrlKeeper;
   readonly crlHosts: CrlHosts;
   readonly maxBytes: number;
+  /** For all of a fetch, in milliseconds. */
+  readonly timeoutMs: number;
   /** A bearer token of the server's own account, for CAs with `use_oauth` or `oauth_scopes`. */
   readonly bearer: ((scopes: readonly string[]) => Promise<string>) | undefined;
   /** Default: as the system resolves names. */
@@ -79,17 +79,26 @@ export class CrlFetcher {
     etag: string | undefined,
     onChunk: (chunk: Uint8Array) => void,
   ): Promise<CrlAnswer> {
-    const { crlHosts, maxBytes, resolve } = this.#parts;
+    const { crlHosts, maxBytes, timeoutMs, resolve } = this.#parts;
     const wantsBearer = config.useOauth || config.oauthScopes.length > 0;
-    const bearer = wantsBearer ? await this.#bearer(config.oauthScopes) : undefined;
+    const bearer = wantsBearer ? await this.#bearer(config.oauthScopes, url) : undefined;
     const optional = resolve ? { resolve } : {};
-    return fetchCrl({ url, etag, bearer, crlHosts, maxBytes, timeoutMs: FETCH_MS, onChunk, ...optional });
+    return fetchCrl({ url, etag, bearer, crlHosts, maxBytes, timeoutMs, onChunk, ...optional });
   }
 
-  async #bearer(scopes: readonly string[]): Promise<string> {
-    const { bearer } = this.#parts;
+  async #bearer(scopes: readonly string[], url: string): Promise<string> {
+    const { bearer, crlHosts } = this.#parts;
+    if (isReadByOthers(url, crlHosts))
+      throw new CrlForbidden("the policy wants an OAuth token for this list, which must not be sent without https");
     if (!bearer)
       throw new CrlForbidden("the policy wants an OAuth token for this list, and the server has none to send");
     return bearer(scopes.length > 0 ? scopes : [DEFAULT_SCOPE]);
   }
+}
+
+/** Whether what is sent there can be read on the way: by http, to a host that the operator did not name as one of his. */
+function isReadByOthers(text: string, hosts: CrlHosts): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return url.protocol === "http:" && !isAllowedHost(url, hosts);
 }

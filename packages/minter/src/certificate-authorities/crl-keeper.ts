@@ -91,7 +91,12 @@ export class CrlKeeper implements RevocationLists {
    * Takes a list that was read in a thread, unless it is older than the one in place. Rejects with CrlRefused; `same` means
    * that it is in place already.
    */
-  async take(ca: TrustedCa, source: ListSource, thread: CrlThread, etag: string): Promise<"taken" | "same"> {
+  async take(
+    ca: TrustedCa,
+    source: ListSource,
+    thread: Pick<CrlThread, "finish">,
+    etag: string,
+  ): Promise<"taken" | "same"> {
     const read = await thread.finish();
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const current = this.#lists.get(source.listId);

@@ -13,7 +13,8 @@ export function whyOlder(next: CrlAge, current: CrlAge, dropped: number): string
   const [number, before] = [next.number, current.number];
   if (number !== undefined && before !== undefined && number < before)
     return `its number ${number} is below ${before}, that of the list in place`;
-  const isTie = next.thisUpdateSeconds === current.thisUpdateSeconds && (number ?? 0n) === (before ?? 0n);
+  const isLater = number !== undefined && before !== undefined && number > before;
+  const isTie = next.thisUpdateSeconds === current.thisUpdateSeconds && !isLater;
   return isTie && dropped > 0
     ? `it is as old as the list in place, and revokes ${dropped} certificates less`
     : undefined;

@@ -4,6 +4,7 @@ import { request as requestHttps } from "node:https";
 import { createGunzip } from "node:zlib";
 import { guardedAddresses, lookupOf, type ResolveName } from "../fetch/guarded-address.js";
 import { type CrlHosts, whyNoCrlUrl } from "./crl-address.js";
+import { CrlRefused } from "./crl-thread.js";
 
 /** The server of a list gave none: it cannot be reached, or answers something else. Asking again may help. */
 export class CrlUnreachable extends Error {
@@ -38,7 +39,8 @@ export type CrlAnswer = { readonly kind: "same" } | { readonly kind: "list"; rea
 
 /**
  * Fetches a list: one GET, of an address that is public or allowed, and that is the one that was looked at. Redirects are
- * not followed. Rejects with CrlUnreachable or CrlForbidden; the message has no byte of what came.
+ * not followed. Rejects with CrlUnreachable, CrlForbidden, or CrlRefused if the list is too large; the message has no byte
+ * of what came.
  */
 export async function fetchCrl(fetch: CrlFetch): Promise<CrlAnswer> {
   const reason = whyNoCrlUrl(fetch.url, fetch.crlHosts);
@@ -46,14 +48,21 @@ export async function fetchCrl(fetch: CrlFetch): Promise<CrlAnswer> {
   const signal = AbortSignal.timeout(fetch.timeoutMs);
   try {
     const url = new URL(fetch.url);
-    const addresses = await addressesOf(url, fetch);
+    const addresses = await Promise.race([addressesOf(url, fetch), endOf(signal)]);
     const response = await get(url, addresses, fetch, signal);
     return await read(response, fetch);
   } catch (error) {
-    if (error instanceof CrlForbidden || error instanceof CrlUnreachable) throw error;
+    if (error instanceof CrlForbidden || error instanceof CrlUnreachable || error instanceof CrlRefused) throw error;
     if (signal.aborted) throw new CrlUnreachable(`no whole answer within ${fetch.timeoutMs / 1000} s`);
     throw new CrlUnreachable(sentence(error), { cause: error });
   }
+}
+
+/** Rejects when the time is up: looking up a name cannot be broken off. */
+function endOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, fail) => {
+    signal.addEventListener("abort", () => fail(new Error("the time is up")), { once: true });
+  });
 }
 
 function sentence(error: unknown): string {
@@ -121,7 +130,7 @@ async function readBody(response: IncomingMessage, { maxBytes, onChunk }: CrlFet
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > maxBytes) throw new CrlUnreachable(`the list has more than ${maxBytes} bytes`);
+      if (bytes > maxBytes) throw new CrlRefused(`the list has more than ${maxBytes} bytes`, "TOO_LARGE");
       onChunk(chunk);
     }
   } finally {

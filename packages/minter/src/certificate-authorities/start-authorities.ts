@@ -49,6 +49,9 @@ export interface Authorities {
 
 const MINUTE_MS = 60_000;
 
+/** For all of a fetch, in milliseconds. */
+const FETCH_MS = 60_000;
+
 /** How often a server looks for lists that other servers have taken, in milliseconds. */
 const FOLLOW_MS = 5_000;
 
@@ -58,7 +61,8 @@ export async function startAuthorities({ policy, crl, ...parts }: AuthoritiesPar
   const keeper = new CrlKeeper({ ...parts, terms: crl.terms ?? {}, maxBytes });
   await keeper.refresh();
   const crlHosts = crl.hosts ?? new Set<string>();
-  const fetcher = new CrlFetcher({ ...parts, keeper, crlHosts, maxBytes, bearer: crl.bearer, resolve: crl.resolve });
+  const { bearer, resolve } = crl;
+  const fetcher = new CrlFetcher({ ...parts, keeper, crlHosts, maxBytes, timeoutMs: FETCH_MS, bearer, resolve });
   const jobs = [{ name: "fetch-crls", everyMs: MINUTE_MS, run: () => fetcher.renewAll(policy().values()) }];
   return { keeper, fetcher, jobs, stop: follow(keeper, parts.log) };
 }

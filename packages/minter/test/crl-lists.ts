@@ -1,0 +1,77 @@
+import { parseCertificate } from "@tokens/pki";
+import { toPem } from "@tokens/pki/x509";
+import type { CrlTerms } from "@tokens/pki/crl";
+import { type CrlSpec, TestCa } from "@tokens/pki/testing";
+import type { ListSource, TrustedCa } from "../src/certificate-authorities/ca-policy.js";
+import { CrlKeeper } from "../src/certificate-authorities/crl-keeper.js";
+import type { CrlStore } from "../src/certificate-authorities/crl-store.js";
+import type { ReadCrl } from "../src/certificate-authorities/crl-thread.js";
+import { noMetrics } from "../src/metrics.js";
+import type { Logger } from "../src/log.js";
+import { compilePolicy, policyOfFiles } from "../src/policy.js";
+
+export const NOW = new Date("2026-06-01T12:00:00Z");
+const MAX_BYTES = 1_000_000;
+
+/** A log that can be looked at. */
+export class KeptLog implements Logger {
+  readonly lines: { level: string; message: string; [field: string]: unknown }[] = [];
+  readonly info = (fields: object, message: string) => void this.lines.push({ ...fields, level: "info", message });
+  readonly warn = (fields: object, message: string) => void this.lines.push({ ...fields, level: "warn", message });
+  readonly error = (fields: object, message: string) => void this.lines.push({ ...fields, level: "error", message });
+
+  get text(): string {
+    return this.lines.map((line) => JSON.stringify(line)).join("\n");
+  }
+}
+
+/** A CA whose lists are kept. */
+export const fleetCa: TestCa = TestCa.create("Fleet");
+
+async function trust(): Promise<TrustedCa> {
+  const text = 'certificate_authority { cn: "Fleet" cert_path: "ca.pem" unique_id: 7 }';
+  const files = { "tokenserver.cfg": text, "ca.pem": toPem("CERTIFICATE", fleetCa.certificate) };
+  const { policy } = await compilePolicy(policyOfFiles(files));
+  const ca = policy.cas.get("Fleet");
+  if (!ca) throw new Error("the policy has no CA");
+  return ca;
+}
+
+/** The CA as a policy knows it. */
+export const fleet: TrustedCa = await trust();
+
+/** Where its lists come from. */
+export function sourceOf(listId = "Fleet", url = ""): ListSource {
+  return { listId, url, issuers: [parseCertificate(fleetCa.certificate)] };
+}
+
+/** What a storage has of one list, for tests that share a storage. */
+export function onlyList(crls: CrlStore, listId: string): CrlStore {
+  return { ...crls, heads: async () => (await crls.heads()).filter((head) => head.listId === listId) };
+}
+
+/** One server's lists. */
+export function keeperOf(store: CrlStore, log: Logger = new KeptLog(), terms: CrlTerms = {}): CrlKeeper {
+  const tokensOf = () => Promise.resolve({ caIds: [7n], mayPrecedeLists: false });
+  const tools = { log, metrics: noMetrics, clock: () => NOW.getTime() };
+  return new CrlKeeper({ store, terms, maxBytes: MAX_BYTES, tokensOf, ...tools });
+}
+
+/** Takes a list that was read. */
+export function takeList(keeper: CrlKeeper, listId: string, list: ReadCrl, etag = ""): Promise<"taken" | "same"> {
+  return keeper.take(fleet, sourceOf(listId), { finish: () => Promise.resolve(list) }, etag);
+}
+
+/** A list of the CA, read as if it had just been fetched. */
+export async function readList(keeper: CrlKeeper, spec: Partial<CrlSpec> | Uint8Array): Promise<ReadCrl> {
+  const thread = keeper.read(sourceOf());
+  thread.write(spec instanceof Uint8Array ? spec : fleetCa.crl(spec));
+  try {
+    return await thread.finish();
+  } finally {
+    await thread.stop();
+  }
+}
+
+/** A time so many minutes after the middle of the test's day. */
+export const minutes = (count: number): Date => new Date(NOW.getTime() + count * 60_000);
