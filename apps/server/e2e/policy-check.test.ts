@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TestCa } from "@tokens/pki/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runTokens } from "./programs.js";
 
@@ -43,6 +44,20 @@ describe("tokens policy check", () => {
       'project_owned_accounts.yaml:3:23: service_account "A@x.y" must be lowercase',
       "",
     ]);
+  });
+
+  it("warns of lists at private addresses, but for hosts that are allowed", async () => {
+    const ca = TestCa.create("Fleet").certificate.toString("base64").replace(/.{64}/g, "$&\n");
+    write("ca.pem", `-----BEGIN CERTIFICATE-----\n${ca.trim()}\n-----END CERTIFICATE-----\n`);
+    const url = "http://127.0.0.1:8200/fleet.crl";
+    const domain = 'known_domains { domain: "x.y" machine_token_lifetime: 60 }';
+    write("tokenserver.cfg", `certificate_authority { cn: "Fleet" cert_path: "ca.pem" crl_url: "${url}" ${domain} }`);
+    const warned = await runTokens(["policy", "check", folder]);
+    expect([warned.code, warned.stdout]).toEqual([0, expect.stringContaining("names a private address")]);
+    const hosts = ["--allow-crl-host", "10.0.0.1:80", "--allow-crl-host", "127.0.0.1:8200"];
+    expect(await runTokens(["policy", "check", ...hosts, folder])).toEqual({ code: 0, stdout: "", stderr: "" });
+    const wrong = await runTokens(["policy", "check", "--allow-crl-host", "127.0.0.1", folder]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("HOST:PORT")]);
   });
 
   it("takes warnings for no reason to fail", async () => {

@@ -1,4 +1,7 @@
 import { type Command, Option } from "commander";
+import type { CheckPolicyOptions } from "../check-policy.js";
+
+const collect = (host: string, hosts: readonly string[] = []) => [...hosts, host];
 
 /** `tokens policy …`: look after the policy files. */
 export function addPolicy(tokens: Command): void {
@@ -8,8 +11,13 @@ export function addPolicy(tokens: Command): void {
     .description("Check all policy files of a folder, and run the tests in them. Exit code: 0 good, 1 any error.")
     .argument("<DIR>", "the config folder")
     .option("--staging", "as a server with --staging reads them")
+    .option(
+      "--allow-crl-host <HOST:PORT>",
+      "as for the server: its lists may have a private address (repeatable)",
+      collect,
+    )
     .option("--json", "one JSON object a line for each problem")
-    .action(async (folder: string, options: { json?: true; staging?: true }) => {
+    .action(async (folder: string, options: CheckPolicyOptions) => {
       const { checkPolicy } = await import("../check-policy.js");
       process.exitCode = await checkPolicy(folder, options);
     });
