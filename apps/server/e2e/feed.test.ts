@@ -7,6 +7,7 @@ import { ErrorCode, TokenMinter } from "@tokens/api";
 import { Operator } from "@tokens/api/admin";
 import {
   machineTokenVerifier,
+  type ServerTrustOptions,
   TokenRejected,
   trustFromServer,
   type TrustSource,
@@ -25,13 +26,13 @@ let other: LoadMachine;
 let server: RunningServer;
 let verifiers: Verifier[];
 
-/** A backend: it refreshes its trust beside the requests, and remembers the tokens that were good. */
+/** A backend: it refreshes its trust beside the requests, and remembers the tokens that were good. One pins the CA. */
 interface Verifier {
   readonly trust: TrustSource;
   verdict(token: string): string;
 }
 
-function verifierOf(url: string, options: { cacheFolder?: string; maxStaleSeconds?: number } = {}): Verifier {
+function verifierOf(url: string, options: Partial<ServerTrustOptions> = {}): Verifier {
   const trust = trustFromServer(url, { refreshSeconds: 0.3, ...options });
   const verify = machineTokenVerifier();
   const verdict = (token: string) => {
@@ -50,7 +51,8 @@ const start = (...more: string[]) => startServer(["--config", fleet.config, "--d
 beforeAll(async () => {
   fleet = await makeLoadFleet(folder);
   [other, server] = await Promise.all([fleet.issue("host-2.load.example.com"), start()]);
-  verifiers = [verifierOf(server.url, { cacheFolder: join(folder, "cache") }), verifierOf(server.url)];
+  const ca = await (await fetch(`${server.url}/trust/v1/ca.pem`)).text();
+  verifiers = [verifierOf(server.url, { cacheFolder: join(folder, "cache") }), verifierOf(server.url, { ca })];
   await Promise.all(verifiers.map(({ trust }) => trust.ready()));
 });
 afterAll(async () => {

@@ -138,7 +138,10 @@ describe("BundlePublisher", () => {
     expect(signatures).toBe(1);
     nowMs += 1_000;
     await feed.refresh();
-    expect(decodeTrustBundle(decodeSignedTrustBundle(await bodyOf()).bundle).signedAt).toBe(nowMs / 1000);
+    const again = decodeTrustBundle(decodeSignedTrustBundle(await bodyOf()).bundle);
+    expect(again.signedAt).toBe(nowMs / 1000);
+    expect(again.revocations.map(({ number }) => number)).toEqual(feed.current().feed.entries.map((one) => one.number));
+    opened(await bodyOf());
     expect(signatures).toBe(2);
     await revoke(machine(50));
     await Promise.all([answer(), answer()]);
