@@ -85,6 +85,18 @@ describe("attack 1: algorithm confusion in signatures of requests", () => {
     }
   });
 
+  it.each(Object.keys(KEYS))(
+    "where EC keys are taken, a key of kind %s gets LUCI's answers to all other names",
+    (kind) => {
+      const key = KEYS[kind] as KeyObject;
+      const [digest = null] = digestsOf(key);
+      for (const algorithm of ALGORITHMS.filter((each) => each !== ALLOWED[kind])) {
+        const answer = verdict(() => proveRequest(requestOf(key, algorithm, digest), now, taken.yes));
+        expect(answer).toBe(algorithm === Algorithm.SHA256_RSA_ALGO ? "BAD_SIGNATURE" : "UNSUPPORTED_SIGNATURE");
+      }
+    },
+  );
+
   it.each(Object.entries(ALLOWED))("a %s signature is of these bytes and this key", (kind, algorithm) => {
     const key = KEYS[kind] as KeyObject;
     const digest = kind === "Ed25519" ? null : kind === "P-384" ? "sha384" : "sha256";

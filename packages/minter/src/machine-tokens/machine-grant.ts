@@ -20,10 +20,7 @@ export interface MachineGrant {
  * Decides whether a trusted certificate gives its machine a token, for how long, and whether it may be meant for the
  * services that the request names. Throws a Refusal.
  */
-export function grantMachineToken(
-  { certificate, ca }: TrustedCertificate,
-  audience: readonly string[] = [],
-): MachineGrant {
+export function grantMachineToken({ certificate, ca }: TrustedCertificate, audience: readonly string[]): MachineGrant {
   const { fqdn, domain } = machineNameOf(certificate);
   const lifetimeSeconds = lifetimeFor(domain, findRule(ca.domains, domain));
   if (certificate.serial <= 0n) throw refuse(`invalid certificate serial number: ${certificate.serial}`);
