@@ -27,8 +27,8 @@ export function machineTokenColumns(minted: MintedMachineToken, facts: CallFacts
     signature_algorithm: SignatureAlgorithm[request.signatureAlgorithm] ?? "UNKNOWN_ALGO",
     ca_common_name: trusted.ca.commonName,
     ca_config_rev: configRevision,
-    ...(grant.audience.length > 0 && { audience: grant.audience }),
     ...facts,
+    ...(grant.audience.length > 0 && { audience: grant.audience }),
   };
 }
 
