@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { soakCount } from "soak-count";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LoadFleet, makeLoadFleet, MintingLoad } from "./minting-load.js";
@@ -45,7 +46,7 @@ async function mintSteadily(work: Promise<unknown>): Promise<{ p99: number; fail
     const begin = performance.now();
     const load = new MintingLoad(server.url, fleet, 0);
     calls.push(
-      load.once().then(
+      mintAsAgents(load).then(
         () => void milliseconds.push(performance.now() - begin),
         (error: Error) => void failures.push(error.message),
       ),
@@ -55,6 +56,17 @@ async function mintSteadily(work: Promise<unknown>): Promise<{ p99: number; fail
   await Promise.all([over, ...calls]);
   const sorted = milliseconds.toSorted((a, b) => a - b);
   return { p99: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN, failures, count: sorted.length };
+}
+
+/** As agents do: who is turned away or cut off comes again, twice. */
+async function mintAsAgents(load: MintingLoad): Promise<void> {
+  for (let left = 2; ; left--) {
+    try {
+      return await load.once();
+    } catch (error) {
+      if (left === 0 || ConnectError.from(error).code !== Code.Unavailable) throw error;
+    }
+  }
 }
 
 interface FloodReport {

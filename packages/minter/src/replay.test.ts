@@ -156,14 +156,12 @@ describe("requests without nonce and name, as LUCI's agent makes them", () => {
       };
       const clock = () => Date.parse(good?.clock.replace(/(\.\d{3})\d*Z$/, "$1Z") ?? "");
       const revocations = { find: () => ({ inForceUntilSeconds: Number.POSITIVE_INFINITY, has: () => false }) };
-      const ask = await open({
-        storage: await openSqliteStorage(":memory:"),
-        policySource: { read },
-        revocations,
-        clock,
-      });
+      const opened = await openSqliteStorage(":memory:");
+      const ask = await open({ storage: opened, policySource: { read }, revocations, clock });
       const request = fromBinary(MintMachineTokenRequestSchema, Buffer.from(good?.request_hex ?? "", "hex"));
       expect(await ask(request)).toBe(answer);
+      await servers.pop()?.close();
+      await opened.close();
     });
   });
 });
