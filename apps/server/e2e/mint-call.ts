@@ -14,6 +14,7 @@ export interface MintCallOptions {
   readonly signWith?: KeyObject;
   readonly tokenType?: MachineTokenType;
   readonly algorithm?: SignatureAlgorithm;
+  readonly nonce?: Uint8Array;
 }
 
 /** A signed request for a machine token, made with the generated messages and node's crypto alone. */
@@ -25,6 +26,7 @@ export function mintCall(der: Uint8Array, key: KeyObject, options: MintCallOptio
       certificate: der,
       signatureAlgorithm: options.algorithm ?? SignatureAlgorithm.SHA256_RSA_ALGO,
       issuedAt: { seconds: BigInt(Math.floor(issuedAt.getTime() / 1000)), nanos: 0 },
+      nonce: options.nonce ?? new Uint8Array(),
       tokenType: options.tokenType ?? MachineTokenType.LUCI_MACHINE_TOKEN,
     }),
   );

@@ -1,11 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { request } from "node:http";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { ErrorCode, TokenMinter } from "@tokens/api";
 import { tokenFingerprint } from "@tokens/machine-auth/machine-token";
 import { type PostgresServer, startPostgres } from "postgres-server";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { mintCall } from "./mint-call.js";
 import { type LoadFleet, makeLoadFleet, MintingLoad } from "./minting-load.js";
 import { type RunningServer, runTokens, startServer } from "./programs.js";
 
@@ -81,6 +85,26 @@ describe("two servers on one PostgreSQL", () => {
     expect((await runTokens(["check-token", "--trust", b.url, token])).code).toBe(0);
     const { stdout } = await runTokens(["audit", "export", "--server", b.admin]);
     for (const each of load.tokens) expect(stdout).toContain(tokenFingerprint(each));
+  });
+
+  it("attack 17: take a request once, whichever of them is asked", async () => {
+    const config = join(folder, "once");
+    cpSync(fleet.config, config, { recursive: true });
+    const policy = readFileSync(join(config, "tokenserver.cfg"), "utf8");
+    writeFileSync(
+      join(config, "tokenserver.cfg"),
+      policy.replace("unique_id: 1", "unique_id: 1 request_policy { nonce: ENFORCE }"),
+    );
+    const storage = await database().createDatabase();
+    const pair = await Promise.all([1, 2].map(() => startReplica(storage, "--config", config)));
+    const request = mintCall(fleet.der, fleet.key, { nonce: randomBytes(16) });
+    const answers = await Promise.all(
+      [...pair, ...pair].map(async ({ url: baseUrl }) => {
+        const minter = createClient(TokenMinter, createConnectTransport({ baseUrl, httpVersion: "1.1" }));
+        return ErrorCode[(await minter.mintMachineToken(request)).errorCode];
+      }),
+    );
+    expect(answers.toSorted()).toEqual([...Array(3).fill("REPLAYED_REQUEST"), "SUCCESS"]);
   });
 
   it("do periodic work once, and one takes over when the other is killed", async () => {

@@ -2,7 +2,7 @@ import { ErrorCode, type MachineTokenRequest } from "@tokens/api";
 import type { CheckState } from "@tokens/pki";
 import type { TrustedCa } from "../certificate-authorities/ca-policy.js";
 import type { RequestPolicy } from "../certificate-authorities/request-policy.js";
-import { refuseToken, type Refusal, Unavailable } from "../errors.js";
+import { refuseToken, type Refusal } from "../errors.js";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
 import { MAX_CLOCK_DIFFERENCE_SECONDS } from "./machine-token-request.js";
@@ -62,9 +62,15 @@ export async function requireUnused(request: MachineTokenRequest, ca: TrustedCa,
   const issuedAt = Number(request.issuedAt?.seconds ?? 0n);
   const untilSeconds = issuedAt + MAX_CLOCK_DIFFERENCE_SECONDS + CLOCK_LEEWAY_SECONDS;
   const remembering = checks.seen.remember({ id: seenId(request.certificate, request.nonce), untilSeconds });
-  const isNew = await (state === "report" ? remembering.catch((error: unknown) => pass(error, checks)) : remembering);
-  if (isNew) return;
-  decide(state, "nonce", refuseToken(ErrorCode.REPLAYED_REQUEST, "the request was used before"), ca, checks);
+  const judge = (isNew: boolean) => {
+    if (isNew) return;
+    decide(state, "nonce", refuseToken(ErrorCode.REPLAYED_REQUEST, "the request was used before"), ca, checks);
+  };
+  if (state === "enforce") return judge(await remembering);
+  // What is only reported must neither fail nor be waited for.
+  const giveUp = (error: unknown) =>
+    checks.log.warn({ err: error }, "cannot tell whether a request was used before, which is only reported");
+  void remembering.then(judge).catch(giveUp);
 }
 
 /** This one allows something: `report` and `enforce` both take the signature. */
@@ -76,13 +82,6 @@ function checkEcSignature({ signatureAlgorithm }: MachineTokenRequest, ca: Trust
 }
 
 const isNonce = ({ length }: Uint8Array) => length >= MIN_NONCE_BYTES && length <= MAX_NONCE_BYTES;
-
-/** What is only reported must not fail either. */
-function pass(error: unknown, { log }: RequestChecks): true {
-  if (!(error instanceof Unavailable)) throw error;
-  log.warn({ err: error }, "cannot tell whether a request was used before, which is only reported");
-  return true;
-}
 
 function decide(
   state: CheckState,
