@@ -9,7 +9,6 @@ import {
 } from "node:http2";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Address } from "./address.js";
-import type { PortGuard } from "./port-guard.js";
 
 /** Answers a request of either HTTP version. */
 export type Handler = (
@@ -23,6 +22,15 @@ export interface Listener {
   readonly port: number;
   /** Stops accepting, lets what is in flight finish for at most this long, then cuts off the rest. */
   stop(graceMs: number): Promise<void>;
+}
+
+/** Bounds what clients of a port hold while nothing can be done for them. */
+export interface PortGuard {
+  /** Takes every new connection in. */
+  readonly connections: { add(socket: Socket): void };
+  /** The handler, with every request followed from its headers to the end of its answer. */
+  guard(handler: Handler): Handler;
+  close(): void;
 }
 
 /** Certificate and key in PEM. */

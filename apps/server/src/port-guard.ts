@@ -1,20 +1,12 @@
 import { Connections } from "./connections.js";
 import { type IncompleteLimits, IncompleteRequests } from "./incomplete-requests.js";
-import type { Handler } from "./listener.js";
+import type { PortGuard } from "./listener.js";
 import type { PrometheusMetrics } from "./prometheus.js";
 
 /** Large enough for a flood of slow requests to be worth nothing, and a fraction of any server's memory. */
 const INCOMPLETE_LIMITS: IncompleteLimits = { maxBytes: 64 * 1024 * 1024, maxMs: 30_000 };
 
-/** Bounds what clients of a port hold while nothing can be done for them. */
-export interface PortGuard {
-  readonly connections: Connections;
-  /** The handler, with every request followed from its headers to the end of its answer. */
-  guard(handler: Handler): Handler;
-  close(): void;
-}
-
-/** Makes the guard of a port. */
+/** Makes the guard of a port: bounded connections, and bounded requests that are still coming. */
 export function portGuard(
   maxConnections: number,
   metrics: Pick<PrometheusMetrics, "count">,
