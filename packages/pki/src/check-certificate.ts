@@ -3,6 +3,7 @@ import { isEmptyName } from "./distinguished-name.js";
 import { CERTIFICATE_CHECKS, type CertificateCheckName, CertificateError } from "./errors.js";
 import { isValidAt, PATH_CHECKS } from "./path-profile.js";
 import { type CertificatePath, type IssuerPool, searchPath } from "./path-search.js";
+import { keepProof, provenPath } from "./proven-path.js";
 import { verifySignature } from "./signature.js";
 
 /** What a failed check does: nothing, as it is not made; a report; a refusal. */
@@ -27,7 +28,7 @@ export interface CheckedCertificate {
 /** Throws a CertificateError unless the first certificate of the path is known not to be revoked. */
 export type RevocationCheck = (path: CertificatePath) => void;
 
-/** Whom to trust, and how strictly to check. */
+/** Whom to trust, and how strictly to check. The policy is taken for the same as long as it is the same object. */
 export interface CertificateTrust extends IssuerPool {
   readonly policy: CertificatePolicy;
   /** Asked about each certificate of a path but the topmost; without it revocation is not looked at. */
@@ -39,7 +40,22 @@ export interface CertificateTrust extends IssuerPool {
  * whether all of the path is fit for its purpose. Throws a CertificateError.
  */
 export function checkCertificate(leaf: Certificate, trust: CertificateTrust, nowSeconds: number): CheckedCertificate {
-  return checkPath(leaf, trust, nowSeconds, CERTIFICATE_CHECKS);
+  const proven = provenPath(leaf, trust, nowSeconds);
+  if (proven && isNotRevoked(proven.path, trust.revocation)) return proven;
+  const checked = checkPath(leaf, trust, nowSeconds, CERTIFICATE_CHECKS);
+  keepProof(leaf, trust, checked, nowSeconds);
+  return checked;
+}
+
+/** If not, there may be another path. */
+function isNotRevoked(path: CertificatePath, revocation: RevocationCheck | undefined): boolean {
+  try {
+    requireNotRevoked(path, revocation);
+    return true;
+  } catch (error) {
+    if (error instanceof CertificateError) return false;
+    throw error;
+  }
 }
 
 /** What only a machine's certificate must keep. */

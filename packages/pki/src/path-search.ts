@@ -36,7 +36,7 @@ export function searchPath<T>(certificate: Certificate, pool: IssuerPool, judge:
   const search = new Search(pool, judge);
   const found = search.from([certificate]);
   if (found) return found.verdict;
-  throw search.closest;
+  throw search.closest ?? new CertificateError("UNKNOWN_CA", "no trusted CA has the issuer's name");
 }
 
 /** Which faults are found late: the later, the closer the path was to a good one. */
@@ -44,7 +44,8 @@ const LATE: Partial<Record<CertificateErrorCode, number>> = { UNKNOWN_CA: 0, BAD
 const lateness = ({ code }: CertificateError) => LATE[code] ?? 2;
 
 class Search<T> {
-  closest: CertificateError = new CertificateError("UNKNOWN_CA", "no trusted CA has the issuer's name");
+  /** Of all reasons the one that came closest; undefined as long as no CA was even tried. */
+  closest: CertificateError | undefined;
   readonly #pool: IssuerPool;
   readonly #judge: PathJudge<T>;
   readonly #links = new Map<Certificate, Map<Certificate, boolean>>();
@@ -88,7 +89,8 @@ class Search<T> {
       return ask();
     } catch (error) {
       if (!(error instanceof CertificateError)) throw error;
-      if (this.closest.code === "UNKNOWN_CA" || lateness(error) > lateness(this.closest)) this.closest = error;
+      const { closest } = this;
+      if (!closest || closest.code === "UNKNOWN_CA" || lateness(error) > lateness(closest)) this.closest = error;
       return undefined;
     }
   }
