@@ -42,7 +42,8 @@ export function parseCertificate(der: Uint8Array): Certificate {
   if (der.length > MAX_CERTIFICATE_BYTES)
     throw new MalformedInput(`certificate: more than ${MAX_CERTIFICATE_BYTES} bytes`);
   const deviations: string[] = [];
-  const whole = new DerReader(der);
+  // Views of a plain array are made faster than those of a Buffer.
+  const whole = new DerReader(new Uint8Array(der.buffer, der.byteOffset, der.length));
   const certificate = new DerReader(whole.read(TAG.sequence, "certificate").content, deviations);
   whole.end("certificate");
   const tbs = certificate.read(TAG.sequence, "certificate");

@@ -18,12 +18,30 @@ export const TAG = {
 export const contextTag = (number: number): number => 0x80 | number;
 export const constructedContextTag = (number: number): number => 0xa0 | number;
 
-/** One DER element. Both arrays are views of the input. */
-export interface DerElement {
+/** One DER element. Both arrays are views of the input, made when they are asked for: few are. */
+export class DerElement {
   readonly tag: number;
-  readonly content: Uint8Array;
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #begin: number;
+  readonly #end: number;
+
+  constructor(tag: number, bytes: Uint8Array, start: number, begin: number, end: number) {
+    this.tag = tag;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#begin = begin;
+    this.#end = end;
+  }
+
+  get content(): Uint8Array {
+    return this.#bytes.subarray(this.#begin, this.#end);
+  }
+
   /** Header and content. */
-  readonly raw: Uint8Array;
+  get raw(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
 }
 
 /**
@@ -76,7 +94,7 @@ export class DerReader {
     const end = begin + length;
     if (end > this.#bytes.length) throw new MalformedInput(`${what}: cut short`);
     this.#position = end;
-    return { tag, content: this.#bytes.subarray(begin, end), raw: this.#bytes.subarray(start, end) };
+    return new DerElement(tag, this.#bytes, start, begin, end);
   }
 
   /** Reads the next element, which must have this tag. */
@@ -122,13 +140,25 @@ export class DerReader {
 
 /** X.690 §8.3: an integer in the fewest bytes, of any size and sign. */
 export function readInteger(content: Uint8Array, what: string): bigint {
-  const [first, second] = content;
+  requireShortest(content, what);
+  const magnitude = BigInt(`0x${Buffer.from(content).toString("hex")}`);
+  return (content[0] ?? 0) < 0x80 ? magnitude : magnitude - (1n << BigInt(content.length * 8));
+}
+
+/** The bytes of an integer that is not negative, without leading zeros; none for 0. */
+export function readMagnitude(content: Uint8Array, what: string): Uint8Array {
+  requireShortest(content, what);
+  if ((content[0] ?? 0) >= 0x80) throw new MalformedInput(`${what}: a negative number`);
+  return content[0] === 0 ? content.subarray(1) : content;
+}
+
+function requireShortest(content: Uint8Array, what: string): void {
+  const first = content[0];
+  const second = content[1];
   if (first === undefined) throw new MalformedInput(`${what}: an integer without bytes`);
   if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
     throw new MalformedInput(`${what}: an integer not in its shortest form`);
   }
-  const magnitude = BigInt(`0x${Buffer.from(content).toString("hex")}`);
-  return first < 0x80 ? magnitude : magnitude - (1n << BigInt(content.length * 8));
 }
 
 /** X.690 §11.1: 00 or FF. */
@@ -154,8 +184,34 @@ export function readWholeBytes(content: Uint8Array, what: string): Uint8Array {
   return content.subarray(1);
 }
 
+/** Arcs below this stay exact when seven more bits come to them. */
+const MAX_EXACT_ARC = 2 ** 46;
+
 /** X.690 §8.19: an object identifier in dotted form. */
 export function readOid(content: Uint8Array, what: string): string {
+  let text = "";
+  let arc = 0;
+  let fresh = true;
+  for (const byte of content) {
+    if (fresh && byte === 0x80) throw new MalformedInput(`${what}: an object identifier not in its shortest form`);
+    if (arc >= MAX_EXACT_ARC) return readLargeOid(content, what);
+    arc = arc * 128 + (byte & 0x7f);
+    fresh = byte < 0x80;
+    if (!fresh) continue;
+    text += text === "" ? firstArcs(arc) : `.${arc}`;
+    arc = 0;
+  }
+  if (text === "" || !fresh) throw new MalformedInput(`${what}: an object identifier that is cut short`);
+  return text;
+}
+
+/** The first number stands for two arcs, of which the first is 0, 1 or 2. */
+function firstArcs(number: number): string {
+  const root = number < 80 ? Math.floor(number / 40) : 2;
+  return `${root}.${number - root * 40}`;
+}
+
+function readLargeOid(content: Uint8Array, what: string): string {
   const arcs: bigint[] = [];
   let arc = 0n;
   let fresh = true;

@@ -83,7 +83,7 @@ export function readExtensions(list: DerReader | undefined): CertificateExtensio
   const present = new Set<string>();
   const critical = new Set<string>();
   const unknownCritical: string[] = [];
-  let said: Omit<CertificateExtensions, "present" | "critical" | "unknownCritical"> = NOTHING_SAID;
+  const said: Omit<CertificateExtensions, "present" | "critical" | "unknownCritical"> = { ...NOTHING_SAID };
   if (list?.done) list.deviate("extensions: none");
   while (list && !list.done) {
     const { oid, isCritical, value } = readExtension(list);
@@ -92,7 +92,7 @@ export function readExtensions(list: DerReader | undefined): CertificateExtensio
     if (isCritical) critical.add(oid);
     const read = reader(oid, isCritical);
     if (read) {
-      said = { ...said, ...read(value) };
+      Object.assign(said, read(value));
       value.end(`extension ${oid}`);
     } else if (isCritical) unknownCritical.push(oid);
   }

@@ -21,6 +21,7 @@ interface State {
  * policy once, as RFC 9618 does: what a path may cost does not grow beyond the size of its certificates.
  */
 export function keepsPolicies(certificates: readonly Certificate[]): boolean {
+  if (!certificates.some(speaksOfPolicies)) return true;
   const beyond = certificates.length + 1;
   const state: State = {
     policies: new Map([[ANY_POLICY, new Set([ANY_POLICY])]]),
@@ -41,6 +42,11 @@ export function keepsPolicies(certificates: readonly Certificate[]): boolean {
     applyConstraints(state, certificate);
   }
   return true;
+}
+
+/** Where no certificate demands a policy or maps one, none can be missing. */
+function speaksOfPolicies({ requireExplicitPolicy, policyMappings }: Certificate): boolean {
+  return requireExplicitPolicy !== undefined || policyMappings.length > 0;
 }
 
 /** §6.1.3 (d) and (e): which policies of the certificate are valid. */

@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
-import { DerReader, readInteger, readOid, readWholeBytes, TAG } from "./der.js";
+import { DerReader, readInteger, readMagnitude, readOid, readWholeBytes, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
 
 /** RSA keys outside of these sizes are refused: too weak, or too expensive to check signatures with. */
@@ -47,13 +47,15 @@ function readRsaKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   const outer = new DerReader(key);
   const numbers = outer.enter(TAG.sequence, what);
   outer.end(what);
-  const modulus = readInteger(numbers.read(TAG.integer, what).content, what);
+  const modulus = readMagnitude(numbers.read(TAG.integer, what).content, what);
   const exponent = readInteger(numbers.read(TAG.integer, what).content, what);
   numbers.end(what);
-  if (modulus <= 0n || exponent <= 0n) throw new MalformedInput(`${what}: a number that is not positive`);
-  const jwk = { kty: "RSA", n: base64url(modulus), e: base64url(exponent) };
-  return { kind: "rsa", modulusBits: modulus.toString(2).length, exponent, jwk };
+  if (modulus.length === 0 || exponent <= 0n) throw new MalformedInput(`${what}: a number that is not positive`);
+  const modulusBits = 8 * modulus.length - (Math.clz32(modulus[0] ?? 0) - 24);
+  return { kind: "rsa", modulusBits, exponent, jwk: { kty: "RSA", n: textOf(modulus), e: base64url(exponent) } };
 }
+
+const textOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
 
 /** RFC 5480 §2: a named curve and an uncompressed point, which must be one of the curve. */
 function readEcKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {

@@ -170,9 +170,8 @@ export class CrlKeeper implements RevocationLists {
   }
 
   #requireNewer(read: ReadCrl, current: KeptList): void {
-    const serials = new SerialIndex(read.parts);
     const isTie = read.thisUpdateSeconds === current.head.thisUpdateSeconds;
-    const reason = whyOlder(read, current.head, isTie ? countDropped(current.serials, serials) : 0);
+    const reason = whyOlder(read, current.head, isTie ? droppedFrom(current, read) : 0);
     if (reason !== undefined) throw new CrlRefused(`the list is not taken: ${reason}`, "ROLLBACK");
   }
 
@@ -219,9 +218,12 @@ export class CrlKeeper implements RevocationLists {
 
 const timeText = (ms: number) => new Date(ms).toISOString().replace(".000Z", "Z");
 
-function countDropped(old: SerialIndex, now: SerialIndex): number {
+/** How many certificates a list no longer revokes. Its thread has counted them, unless another server was faster. */
+function droppedFrom({ head, serials }: KeptList, read: ReadCrl): number {
+  if (read.addedTo === head.digest) return read.dropped;
+  const now = new SerialIndex(read.parts);
   let dropped = 0;
-  for (const serial of old) if (!now.has(Buffer.from(serial, "hex"))) dropped++;
+  for (const serial of serials) if (!now.has(Buffer.from(serial, "hex"))) dropped++;
   return dropped;
 }
 
