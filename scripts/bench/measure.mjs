@@ -34,6 +34,12 @@ export function ratioRow({ id, name, unit, goal, stretch = null }, values, base)
   };
 }
 
+/** A row whose goal is a ratio that is the better the less it is. */
+export function costRatioRow(names, values, base) {
+  const row = ratioRow(names, values, base);
+  return { ...row, met: row.ratio <= names.goal };
+}
+
 /** A row whose goal is a value: `goal` is the most that is good enough. */
 export function valueRow({ id, name, unit, goal, stretch = null }, samples) {
   const value = median(samples);

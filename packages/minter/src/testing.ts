@@ -1,4 +1,5 @@
 export { AuditLog, type AuditLogParts } from "./audit/audit-log.js";
+export { startAuthorities } from "./certificate-authorities/start-authorities.js";
 export {
   credentialContract,
   type CredentialCase,

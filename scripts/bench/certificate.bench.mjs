@@ -1,0 +1,115 @@
+// The check of a machine's certificate and of one request by its key, beside what Node and @peculiar/x509 make of the same:
+// for a certificate that was never seen, and for one that was read before.
+import { createPublicKey, generateKeyPairSync, hash, sign, verify, webcrypto, X509Certificate } from "node:crypto";
+import { createRequire } from "node:module";
+import { checkCertificate, parseCertificate, publicKeyOf } from "@tokens/pki";
+import { TestCa } from "@tokens/pki/testing";
+import { inTurns, ratioRow } from "./measure.mjs";
+
+const requireFromPki = createRequire(new URL("../../packages/pki/package.json", import.meta.url));
+requireFromPki("reflect-metadata");
+const peculiar = requireFromPki("@peculiar/x509");
+
+const NOW = Math.floor(Date.now() / 1000);
+const REQUEST = Buffer.alloc(1_100, "request ");
+const MACHINES = 500;
+const KEYS = 8;
+const COLD = 1_500;
+const WARM = 6_000;
+const PECULIAR = 200;
+const IN_FLIGHT = 16;
+const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+
+const rsaKey = () => generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+const ca = TestCa.create("Fleet", { privateKey: rsaKey() });
+const caKey = createPublicKey(ca.privateKey);
+const keys = Array.from({ length: KEYS }, rsaKey);
+const signatures = keys.map((key) => sign("sha256", REQUEST, key));
+const machines = Array.from({ length: MACHINES }, (_, index) => ({
+  der: ca.issue(`host-${index}.fleet.example.com`, { privateKey: keys[index % KEYS], serial: 1000n + BigInt(index) })
+    .certificate,
+  signature: signatures[index % KEYS],
+  publicKey: createPublicKey(keys[index % KEYS]),
+}));
+
+const trust = { anchors: [parseCertificate(ca.certificate)], intermediates: [], policy: {} };
+const require = (isGood) => {
+  if (!isGood) throw new Error("a good certificate was refused");
+};
+
+function cold({ der, signature }) {
+  const certificate = parseCertificate(der);
+  checkCertificate(certificate, trust, NOW);
+  require(verify("sha256", REQUEST, publicKeyOf(certificate.publicKey), signature));
+}
+
+/** As a server that remembers what stands in a certificate, and checks anew what may have changed. */
+const known = new Map(machines.map(({ der }) => [hash("sha256", der, "binary"), parseCertificate(der)]));
+function warm({ der, signature }) {
+  const certificate = known.get(hash("sha256", der, "binary"));
+  checkCertificate(certificate, trust, NOW);
+  require(verify("sha256", REQUEST, publicKeyOf(certificate.publicKey), signature));
+}
+
+const raw = ({ publicKey, signature }) => require(verify("sha256", REQUEST, publicKey, signature));
+
+const nodeCa = new X509Certificate(ca.certificate);
+function byNode({ der, signature }) {
+  const certificate = new X509Certificate(der);
+  const isNow = Date.parse(certificate.validFrom) <= NOW * 1000 && NOW * 1000 <= Date.parse(certificate.validTo);
+  require(isNow && certificate.checkIssued(nodeCa) && certificate.verify(caKey));
+  require(verify("sha256", REQUEST, certificate.publicKey, signature));
+}
+
+const spki = caKey.export({ type: "spki", format: "der" });
+const peculiarCaKey = await webcrypto.subtle.importKey("spki", spki, RSA, true, ["verify"]);
+async function byPeculiar({ der, signature }) {
+  const certificate = new peculiar.X509Certificate(der);
+  require(await certificate.verify({ publicKey: peculiarCaKey, date: new Date(NOW * 1000) }, webcrypto));
+  const key = await certificate.publicKey.export(RSA, ["verify"], webcrypto);
+  require(await webcrypto.subtle.verify(RSA, key, signature, REQUEST));
+}
+
+const perCpuSecond = (count, before) => {
+  const { user, system } = process.cpuUsage(before);
+  return (count * 1e6) / (user + system);
+};
+
+/** Checks in a second of processor time, one after another. */
+function each(check, count) {
+  return () => {
+    const before = process.cpuUsage();
+    for (let index = 0; index < count; index++) check(machines[index % MACHINES]);
+    return perCpuSecond(count, before);
+  };
+}
+
+/** The same with some under way at a time. */
+function inFlight(check, count) {
+  return async () => {
+    const before = process.cpuUsage();
+    let next = 0;
+    const worker = async () => {
+      while (next < count) await check(machines[next++ % MACHINES]);
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    return perCpuSecond(count, before);
+  };
+}
+
+export async function run() {
+  const values = await inTurns({
+    cold: each(cold, COLD),
+    node: each(byNode, COLD),
+    peculiar: inFlight(byPeculiar, PECULIAR),
+    warm: each(warm, WARM),
+    raw: each(raw, WARM),
+  });
+  const row = (id, name, goal, stretch, rates, base) =>
+    ratioRow({ id, name, unit: "checks/s", goal, stretch }, rates, base);
+  return [
+    row("X1.1", "a new certificate and a request ÷ Node's X509Certificate", 2.5, 3, values.cold, values.node),
+    row("X1.2", "… ÷ @peculiar/x509, 16 in flight, per core", 12, 22, values.cold, values.peculiar),
+    row("X2", "a certificate that was read before, and a request ÷ crypto.verify", 0.85, 0.95, values.warm, values.raw),
+  ];
+}
