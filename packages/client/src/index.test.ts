@@ -16,6 +16,8 @@ it("exports these names and no others", () => {
     "MachineKeyError",
     "MachineTokenSource",
     "MintError",
+    "ProjectTokens",
+    "ServiceAccountTokens",
     "TokenClient",
     "TokenFileSource",
     "fetchWithToken",
