@@ -16,6 +16,7 @@ export default defineConfig({
     alias: {
       "shared-vectors": fileURLToPath(new URL("scripts/shared-vectors.ts", import.meta.url)),
       "golden-files": fileURLToPath(new URL("scripts/golden-files.ts", import.meta.url)),
+      "relying-party": fileURLToPath(new URL("scripts/relying-party.ts", import.meta.url)),
       "openid-provider": fileURLToPath(new URL("scripts/openid-provider.ts", import.meta.url)),
       "postgres-server": fileURLToPath(new URL("scripts/postgres-server.ts", import.meta.url)),
       fuzz: fileURLToPath(new URL("scripts/fuzz.ts", import.meta.url)),
