@@ -47,7 +47,8 @@ export interface Flags {
 }
 
 const flag = (type: FlagType, initial: string, meaning: string): FlagDefinition => ({ type, initial, meaning });
-const required = (meaning: string): FlagDefinition => ({ ...flag("string", "", meaning), required: true });
+const text = (meaning: string): FlagDefinition => flag("string", "", meaning);
+const required = (meaning: string): FlagDefinition => ({ ...text(meaning), required: true });
 const ignored = (type: FlagType, initial = ""): FlagDefinition => flag(type, initial, "accepted and ignored");
 
 /** Flags of everything that mints a token. */
@@ -58,15 +59,11 @@ export const MINT_FLAGS: FlagDefinitions = {
   "cert-pem": required("file with the certificate, PEM"),
   backend: required("token server: host[:port]; http for localhost: and 127.0.0.1:, https else"),
   "token-file": required("where to keep the token"),
-  "pkey-passphrase": flag(
-    "string",
-    "",
-    "passphrase of the key, or PIN of its token: a file, - (stdin), fd:N or env:NAME",
-  ),
+  "pkey-passphrase": text("passphrase of the key, or PIN of its token: a file, - (stdin), fd:N or env:NAME"),
   protocol: flag("string", "prpc", "protocol: prpc, connect or grpc"),
-  "ca-file": flag("string", "", "PEM file with the only CAs to trust for the server"),
-  "server-name": flag("string", "", "send a nonce and this server name: a request is then good for one call"),
-  audience: flag("list", "", "service that the token is meant for, like service:files; others refuse it; repeatable"),
+  "ca-file": text("PEM file with the only CAs to trust for the server"),
+  "server-name": text("send a nonce and this server name: a request is then good for one call"),
+  audience: flag("list", "", "service that may take the token, like service:files; repeatable; none: any"),
   timeout: flag("duration", "60s", "how long the run may take"),
 };
 
@@ -74,42 +71,42 @@ export const MINT_FLAGS: FlagDefinitions = {
 export const KEEP_FLAGS: FlagDefinitions = {
   ...MINT_FLAGS,
   "token-file-copy": flag("list", "", "where to keep a copy of the token; repeatable"),
-  "status-file": flag("string", "", "where to report how the run went"),
+  "status-file": text("where to report how the run went"),
   mode: flag("mode", "0600", "permissions of written files"),
-  group: flag("string", "", "group of written files: name or number"),
+  group: text("group of written files: name or number"),
   follow: flag("bool", "false", "follow symbolic links to and in written paths"),
   "strict-permissions": flag("bool", "false", "fail, not warn, where others could read the key or replace the token"),
 };
 
-/** LUCI's flags for its monitoring. */
-export const MONITORING_FLAGS: FlagDefinitions = {
-  "ts-mon-endpoint": flag("string", "", "file://PATH for metrics after the run; none: nowhere"),
-  "ts-mon-config-file": ignored("string", "/etc/chrome-infra/ts-mon.json"),
-  "ts-mon-credentials": ignored("string"),
-  "ts-mon-act-as": ignored("string"),
-  "ts-mon-flush": ignored("string", "manual"),
-  "ts-mon-flush-interval": ignored("duration", "1m"),
-  "ts-mon-target-type": ignored("string", "task"),
-  "ts-mon-device-hostname": ignored("string"),
-  "ts-mon-device-region": ignored("string"),
-  "ts-mon-device-role": ignored("string", "default"),
-  "ts-mon-device-network": ignored("string"),
-  "ts-mon-task-service-name": ignored("string", "luci_machine_tokend"),
-  "ts-mon-task-job-name": ignored("string", "default"),
-  "ts-mon-task-region": ignored("string"),
-  "ts-mon-task-hostname": ignored("string"),
-  "ts-mon-task-number": ignored("int", "0"),
-  "ts-mon-autogen-hostname": ignored("bool", "false"),
+/** LUCI's flags for its monitoring, each behind `ts-mon-`. */
+const monitoring: FlagDefinitions = {
+  endpoint: text("file://PATH for metrics after the run; none: nowhere"),
+  "config-file": ignored("string", "/etc/chrome-infra/ts-mon.json"),
+  credentials: ignored("string"),
+  "act-as": ignored("string"),
+  flush: ignored("string", "manual"),
+  "flush-interval": ignored("duration", "1m"),
+  "target-type": ignored("string", "task"),
+  "device-hostname": ignored("string"),
+  "device-region": ignored("string"),
+  "device-role": ignored("string", "default"),
+  "device-network": ignored("string"),
+  "task-service-name": ignored("string", "luci_machine_tokend"),
+  "task-job-name": ignored("string", "default"),
+  "task-region": ignored("string"),
+  "task-hostname": ignored("string"),
+  "task-number": ignored("int", "0"),
+  "autogen-hostname": ignored("bool", "false"),
 };
+
+export const MONITORING_FLAGS: FlagDefinitions = Object.fromEntries(
+  Object.entries(monitoring).map(([name, definition]) => [`ts-mon-${name}`, definition]),
+);
 
 const ONE_SHOT_FLAGS: FlagDefinitions = {
   ...KEEP_FLAGS,
   "force-refresh": flag("bool", "false", "get a new token even if the old one is fine"),
-  splay: flag(
-    "duration",
-    "0s",
-    "wait up to this long before calling the server, each host its own time, on top of -timeout",
-  ),
+  splay: flag("duration", "0s", "wait up to this long first, each host its own time, on top of -timeout"),
   ...MONITORING_FLAGS,
 };
 

@@ -23,7 +23,7 @@ export function parsePrintFlags(args: readonly string[]): ParsedFlags<PrintFlags
 /** The help text. */
 export function printUsage(): string {
   return usage(
-    "Usage of tokend print: prints the token that is kept in a file. Exit code 1: there is none that can be used.",
+    "Usage of tokend print: prints the token in a file. Exit code 1: there is none that can be used.",
     PRINT_FLAGS,
   );
 }

@@ -17,9 +17,9 @@ const FIXES: Readonly<Record<string, string>> = {
 
 /** What to do about the ends of a call, by gRPC's codes. */
 const CALL_FIXES: Readonly<Record<number, string>> = {
-  7: "check what stands between this machine and the server: it refuses the call",
+  7: "something between this machine and the server refuses the call",
   12: "check -backend and -protocol: what answers there is no token server, or speaks another protocol",
-  16: "check what stands between this machine and the server: it asks for a credential",
+  16: "something between this machine and the server asks for a credential",
 };
 
 /** Whether the server mints a token for this machine. The token is thrown away. */
