@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { encodeMachineToken, encodeMachineTokenBody } from "@tokens/machine-auth/machine-token";
 import { createSelfSignedCertificate, toPem } from "@tokens/pki/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runTokens } from "./programs.js";
+import { runTokens, startTokens } from "./programs.js";
 import { generateKeyPairSync } from "node:crypto";
 
 const issuedBy = "minter@example.com";
@@ -57,6 +57,20 @@ const rows = (stdout: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe("tokens check-token", () => {
+  it("ends without a word, but never with a yes, when its reader has seen enough", async () => {
+    const child = startTokens(["check-token", "--trust", trust, "--at", at, "-"]);
+    let stderr = "";
+    child.stderr.on("data", (chunk) => (stderr += String(chunk)));
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    child.stdin.on("error", () => undefined).write(`${good}\n`);
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    child.stdout.destroy();
+    const feeding = setInterval(() => child.stdin.write(`${good}\n`), 10);
+    const code = await ended;
+    clearInterval(feeding);
+    expect({ code, stderr }).toEqual({ code: 3, stderr: "" });
+  });
+
   it("says who the machine is", async () => {
     const { code, stdout } = await check([good]);
     expect(code).toBe(0);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -30,6 +30,12 @@ export function run(program: string, args: string[], input = "", env: Record<str
 export function runTokens(args: string[], input = "", env: Record<string, string> = {}): Promise<Ended> {
   requireBuild();
   return run(process.execPath, [tokens, ...args], input, env);
+}
+
+/** Starts `tokens` for a test that talks with it. */
+export function startTokens(args: string[]): ChildProcessWithoutNullStreams {
+  requireBuild();
+  return spawn(process.execPath, [tokens, ...args], { cwd: repositoryPath(".") });
 }
 
 /** A token server in its own process. */

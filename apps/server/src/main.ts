@@ -12,6 +12,7 @@ import { addPolicy } from "./commands/policy.js";
 import { addMachine, addRevoked, addToken } from "./commands/revocation.js";
 import { addServe } from "./commands/serve.js";
 import { EXIT, UsageError } from "./exit-code.js";
+import { endWithReader } from "./reader-gone.js";
 import { packageVersion } from "./version.js";
 
 /** The subcommands. Each file declares one and loads what it runs only when it runs. */
@@ -34,6 +35,7 @@ const commands = [
 
 /** Runs the command line and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  endWithReader(process.stdout);
   try {
     await program().parseAsync(argv);
   } catch (error) {
