@@ -29,6 +29,7 @@ import type { Signer } from "./keys/signer.js";
 import type { Logger } from "./log.js";
 import { machineChecks } from "./machine-checks.js";
 import { certificateAdmission } from "./machine-tokens/admit-certificate.js";
+import { CertificateCache } from "./machine-tokens/certificate-cache.js";
 import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { SeenRequests } from "./machine-tokens/seen-requests.js";
@@ -295,6 +296,7 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
     ...parts,
     admitCertificate: certificateAdmission(parts.load?.perCertificate, parts.metrics, monotonic),
     serverNames: parts.serverNames ?? (() => new Set()),
+    certificates: new CertificateCache(),
     recorder,
     configRevision: () => policy().revision,
     mayBeEc: () => [...policy().cas.values()].some(({ requests }) => requests.ec_signature !== "off"),

@@ -30,17 +30,18 @@ export interface ProvenRequest {
 /**
  * Reads a machine's request and proves that its sender holds the certificate's private key: the first eight checks of
  * MintMachineToken, cheapest first. `mayBeEc` says whether EC and Ed25519 keys may sign, as far as is known before the CA
- * is. Throws a Refusal.
+ * is. `read` reads the certificate. Throws a Refusal.
  */
 export function proveRequest(
   call: MintMachineTokenRequest,
   nowMs: number,
   mayBeEc: () => boolean = () => false,
+  read: (der: Uint8Array) => Certificate = parseCertificate,
 ): ProvenRequest {
   const request = readRequest(call.serializedTokenRequest);
   requireTokenType(request.tokenType);
   requireFresh(request, nowMs);
-  const certificate = readCertificate(request.certificate);
+  const certificate = readCertificate(request.certificate, read);
   requireSignature(call, request.signatureAlgorithm, certificate, mayBeEc);
   return { certificate, request };
 }
@@ -77,9 +78,9 @@ function requireFresh({ issuedAt }: MachineTokenRequest, nowMs: number): void {
   }
 }
 
-function readCertificate(der: Uint8Array): Certificate {
+function readCertificate(der: Uint8Array, read: (der: Uint8Array) => Certificate): Certificate {
   try {
-    return parseCertificate(der);
+    return read(der);
   } catch (error) {
     const why = error instanceof Error ? error.message : "unreadable";
     const message = "failed to parse the certificate (expecting x509 cert DER)";

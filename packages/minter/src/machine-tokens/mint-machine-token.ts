@@ -14,6 +14,7 @@ import type { Recorder } from "../audit/recorder.js";
 import { callFacts, refusalEntry } from "../rpc/call-facts.js";
 import { peerAddressKey } from "../rpc/peer.js";
 import { referenceIdKey } from "../rpc/reference-id.js";
+import type { CertificateCache } from "./certificate-cache.js";
 import { grantMachineToken } from "./machine-grant.js";
 import { machineTokenColumns } from "./machine-token-record.js";
 import { type ProvenRequest, proveRequest } from "./machine-token-request.js";
@@ -26,6 +27,8 @@ export interface MachineTokenMinter extends RequestChecks {
   readonly checkCertificate: (certificate: Certificate, nowSeconds: number) => TrustedCertificate;
   /** Why a machine that its CA vouches for must have no token all the same; undefined if it may. Throws Unavailable. */
   readonly whyRevoked: (trusted: TrustedCertificate, nowSeconds: number) => string | undefined;
+  /** Certificates that were trusted lately. */
+  readonly certificates: CertificateCache;
   /** What signs now. Throws Unavailable. */
   readonly signer: () => Signer;
   /** Counts a request of a certificate's machine. Throws Unavailable when it asks too often. */
@@ -80,7 +83,8 @@ async function mintMachineToken(
   progress: Progress,
 ): Promise<SignedMachineToken> {
   const nowMs = minter.clock();
-  const proven = proveRequest(call, nowMs, minter.mayBeEc);
+  const { certificates } = minter;
+  const proven = proveRequest(call, nowMs, minter.mayBeEc, (der) => certificates.read(der));
   // From here on: the caller holds the certificate's key.
   minter.admitCertificate(proven.certificate);
   const trusted = requireTrusted(proven, minter, nowMs);
@@ -88,6 +92,7 @@ async function mintMachineToken(
   requireNotRevoked(trusted, minter, nowMs);
   report(trusted, minter);
   // From here on: the certificate is trusted.
+  certificates.remember(proven.certificate);
   checkRequest(proven.request, trusted.ca, minter);
   const grant = grantMachineToken(trusted, proven.request.audience);
   const [signed] = await Promise.all([
