@@ -7,6 +7,8 @@ import { UsageError } from "./exit-code.js";
  */
 export function peerAddress(socketAddress: string, forwardedFor: string, trustedProxies: BlockList): string {
   let address = plain(socketAddress);
+  // Most calls: nobody claims to have forwarded anything, and to ask about networks is dear.
+  if (forwardedFor === "") return address;
   const entries = forwardedFor.split(",");
   while (isTrusted(address, trustedProxies)) {
     const next = plain(withoutPort(entries.pop()?.trim() ?? ""));

@@ -8,3 +8,4 @@ export {
 export { signerContract, type SignerCase } from "./keys/contract/signer-contract.js";
 export { storageContract } from "./storage/contract/contract.js";
 export type { StorageCase } from "./storage/contract/storage-case.js";
+export { encodeMintResponse } from "./machine-tokens/encode-mint-response.js";

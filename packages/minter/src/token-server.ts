@@ -30,6 +30,7 @@ import type { Logger } from "./log.js";
 import { machineChecks } from "./machine-checks.js";
 import { certificateAdmission } from "./machine-tokens/admit-certificate.js";
 import { CertificateCache } from "./machine-tokens/certificate-cache.js";
+import { encodeMintResponse } from "./machine-tokens/encode-mint-response.js";
 import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { SeenRequests } from "./machine-tokens/seen-requests.js";
@@ -187,7 +188,9 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     routes,
     routerOptions,
     prpc: prpcHandler(routes, routerOptions, log),
-    direct: directMethods(routes, routerOptions, [TokenMinter.method.mintMachineToken]),
+    direct: directMethods(routes, routerOptions, [
+      { method: TokenMinter.method.mintMachineToken, encode: encodeMintResponse },
+    ]),
     documents,
     trustBundle: (query) => bundles.answer(query),
     ping: () => storage.ping(),

@@ -1,13 +1,20 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { Interceptor } from "@connectrpc/connect";
-import { MintMachineTokenRequestSchema, MintMachineTokenResponseSchema, TokenMinter } from "@tokens/api";
+import {
+  MintMachineTokenRequestSchema,
+  type MintMachineTokenResponse,
+  MintMachineTokenResponseSchema,
+  TokenMinter,
+} from "@tokens/api";
 import { describe, expect, it } from "vitest";
 import { type DirectMethod, directMethods } from "./direct-call.js";
 
 const PATH = "/tokenserver.minter.TokenMinter/MintMachineToken";
 const binary = { "content-type": "application/proto" };
 const response = (serviceVersion: string) => create(MintMachineTokenResponseSchema, { serviceVersion });
+
+const encode = (message: MintMachineTokenResponse) => toBinary(MintMachineTokenResponseSchema, message);
 
 function methodOf(
   implementation: (request: object, context: HandlerContext) => object,
@@ -17,7 +24,7 @@ function methodOf(
     router.service(TokenMinter, {});
     router.rpc(TokenMinter.method.mintMachineToken, implementation, { readMaxBytes: 1000 });
   };
-  const methods = directMethods(routes, { interceptors }, [TokenMinter.method.mintMachineToken]);
+  const methods = directMethods(routes, { interceptors }, [{ method: TokenMinter.method.mintMachineToken, encode }]);
   expect([...methods.keys()]).toEqual([PATH]);
   return methods.get(PATH) ?? expect.fail();
 }
@@ -31,7 +38,13 @@ async function call(method: DirectMethod, headers: Record<string, string> = bina
     return client.signal;
   };
   const header = new Headers(headers);
-  const answer = await method.answer({ url: `http://a${PATH}`, header, body, values: createContextValues(), gone });
+  const answer = await method.answer({
+    url: `http://a${PATH}`,
+    header,
+    body,
+    values: createContextValues(),
+    gone,
+  });
   return { ...answer, asked };
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
 
 /** The id that a call's refusal gets in the answer and in the log. */
@@ -10,7 +10,8 @@ export const referenceIdKey: ContextKey<string> = createContextKey("", { descrip
  */
 export function newReferenceId(clock: () => number = Date.now): string {
   const seconds = Math.floor(clock() / 1000);
-  return seconds.toString(16).padStart(8, "0").slice(-8) + randomBytes(4).toString("hex");
+  // The first eight digits of a UUID are random, and Node makes these in advance: every call gets an id.
+  return seconds.toString(16).padStart(8, "0").slice(-8) + randomUUID().slice(0, 8);
 }
 
 /** When a reference id was made, in Unix milliseconds; undefined for a text that is none. */
