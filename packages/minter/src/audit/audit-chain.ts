@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { AuditKind, AuditRecord, ChainHead } from "./audit-store.js";
 
 /** What the first record of a chain names as the hash of the one before. */
@@ -14,7 +14,7 @@ const CONTEXT = "tokens audit record v1";
 export function hashRecord({ chain, sequence, kind, timeMs, data, previous }: AuditRecord): Uint8Array {
   const before = Buffer.from(previous).toString("hex");
   const text = [CONTEXT, before, chain, sequence, kind, timeMs, data].join("\n");
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }
 
 /** What is put into a chain. */

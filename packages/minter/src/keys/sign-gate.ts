@@ -29,8 +29,8 @@ export class SignGate {
     this.#inFlight++;
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      const error = new SignerUnavailable(`no signature within ${this.#timeoutMs} ms`);
-      timer = setTimeout(() => reject(error), this.#timeoutMs);
+      const giveUp = () => reject(new SignerUnavailable(`no signature within ${this.#timeoutMs} ms`));
+      timer = setTimeout(giveUp, this.#timeoutMs);
     });
     try {
       return await Promise.race([work(), timeout]);
