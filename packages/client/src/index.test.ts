@@ -44,6 +44,7 @@ it("exports these names and no others", () => {
     "isUsable",
     "lifeSince",
     "nextUpdateSeconds",
+    "refreshAfterMs",
     "refreshWaitMs",
     "retryDelays",
     "splayOf",

@@ -12,6 +12,7 @@ export {
   lifeSince,
   type Moment,
   NO_TOKEN,
+  refreshAfterMs,
   type RefreshState,
   refreshWaitMs,
   splayOf,
