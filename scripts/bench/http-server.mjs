@@ -38,9 +38,9 @@ async function ourPort() {
   const { encodeMintResponse } = await import("@tokens/minter/testing");
   const { policyOfFiles } = await import("@tokens/minter/policy");
   const { openSqliteStorage } = await import("@tokens/minter/sqlite");
-  const { listen } = await import("../../apps/server/dist/listener.js");
-  const { tokenServerHandler } = await import("../../apps/server/dist/http-handler.js");
-  const { prometheusMetrics } = await import("../../apps/server/dist/prometheus.js");
+  const { listen } = await import("@tokens/server/dist/listener.js");
+  const { tokenServerHandler } = await import("@tokens/server/dist/http-handler.js");
+  const { prometheusMetrics } = await import("@tokens/server/dist/prometheus.js");
   const quiet = () => undefined;
   const server = await startTokenServer({
     storage: await openSqliteStorage(":memory:"),

@@ -6,6 +6,9 @@ const HEAD_END = Buffer.from("\r\n\r\n");
 /** The tag of error_code. */
 const REFUSED = 0x08;
 
+/** By name: the requests, and which is the next. */
+const kept = new Map();
+
 /** One connection, one request after the other, until the time is over. */
 function drive(job, state) {
   return new Promise((resolve, reject) => {
@@ -14,7 +17,7 @@ function drive(job, state) {
     const send = () => {
       if (performance.now() >= state.end) return socket.end();
       sentAt = performance.now();
-      socket.write(job.requests[state.next++ % job.requests.length]);
+      socket.write(state.requests[state.set.next++ % state.requests.length]);
     };
     const socket = connect({ ...job.address, noDelay: true }, send);
     socket.on("data", (chunk) => {
@@ -36,9 +39,11 @@ function drive(job, state) {
 }
 
 async function run(job) {
+  if (job.keep) return void kept.set(job.keep, { requests: job.requests, next: 0 });
   const begin = performance.now();
   const before = process.cpuUsage();
-  const state = { next: job.from ?? 0, end: begin + job.seconds * 1000, latencies: [] };
+  const set = kept.get(job.requests);
+  const state = { set, requests: set.requests, end: begin + job.seconds * 1000, latencies: [] };
   await Promise.all(Array.from({ length: job.connections }, () => drive(job, state)));
   const seconds = (performance.now() - begin) / 1000;
   const { user, system } = process.cpuUsage(before);
@@ -46,12 +51,12 @@ async function run(job) {
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
   const cores = (user + system) / 1e6 / seconds;
   const count = sorted.length;
-  return { count, perSecond: count / seconds, p50: at(0.5), p99: at(0.99), next: state.next, cores };
+  return { count, perSecond: count / seconds, p50: at(0.5), p99: at(0.99), cores };
 }
 
 process.on("message", (job) => {
   run(job).then(
-    (result) => process.send(result),
+    (result) => process.send(result ?? {}),
     (error) => process.send({ error: error.message }),
   );
 });
