@@ -65,31 +65,21 @@ class Machine {
   }
 }
 
-/** Everything that happens, second by second: what is planned for a second is done in it. */
+/** Who does something in which second. Lists of machines and no objects for what they do: there are millions of entries. */
 class Agenda {
   #seconds = new Map();
 
-  /** What a machine does next; what was planned for it before no longer counts. */
-  plan(machine, ms) {
-    machine.plannedMs = ms;
-    this.#add({ ms, machine, isWipe: false });
+  add(machine, ms) {
+    const second = Math.floor(ms / 1000);
+    const machines = this.#seconds.get(second);
+    if (machines) machines.push(machine);
+    else this.#seconds.set(second, [machine]);
   }
 
-  planWipe(machine, ms) {
-    this.#add({ ms, machine, isWipe: true });
-  }
-
+  /** Those of this second, also who is added while it lasts. */
   *of(second) {
-    // Also what is planned for this second while it lasts.
     yield* this.#seconds.get(second) ?? [];
     this.#seconds.delete(second);
-  }
-
-  #add(event) {
-    const second = Math.floor(event.ms / 1000);
-    const events = this.#seconds.get(second);
-    if (events) events.push(event);
-    else this.#seconds.set(second, [event]);
   }
 }
 
@@ -99,23 +89,29 @@ class Agenda {
  */
 export function playFleet({ machines, mintsPerSecond, lifetimeSeconds, seconds, outage, reimage, seed = 1 }) {
   const random = randomFrom(seed);
-  const agenda = new Agenda();
   const lifetimeMs = lifetimeSeconds * 1000;
+  const [agenda, wipes] = [new Agenda(), new Agenda()];
+  const plan = (machine, ms) => agenda.add(machine, (machine.plannedMs = ms));
   const fleet = Array.from({ length: machines }, (_, i) => new Machine(`host-${i}.fleet.example.com`));
   for (const machine of fleet) {
     // In the middle of things: each got its token at some time of its own.
     const life = { obtained: at(0), expiryMs: lifetimeMs };
     machine.got(-random() * refreshAfterMs(life, machine.splay), lifetimeMs);
-    agenda.plan(machine, Math.max(0, machine.nextMs(0)));
-    if (reimage) agenda.planWipe(machine, (reimage.from + random() * (reimage.until - reimage.from)) * 1000);
+    plan(machine, Math.max(0, machine.nextMs(0)));
+    if (reimage) wipes.add(machine, (reimage.from + random() * (reimage.until - reimage.from)) * 1000);
   }
   const attempts = new Float64Array(seconds);
   const mints = new Float64Array(seconds);
   for (let second = 0; second < seconds; second++) {
     const isOut = outage && second >= outage.from && second < outage.until;
-    for (const { ms, machine, isWipe } of agenda.of(second)) {
-      if (isWipe) machine.wipe(ms);
-      else if (machine.plannedMs !== ms) continue;
+    for (const machine of wipes.of(second)) {
+      machine.wipe(second * 1000);
+      plan(machine, second * 1000);
+    }
+    for (const machine of agenda.of(second)) {
+      const ms = machine.plannedMs;
+      // What a machine had planned before it was wiped no longer counts.
+      if (Math.floor(ms / 1000) !== second) continue;
       if (machine.nextMs(ms) <= ms) {
         attempts[second]++;
         if (!isOut && mints[second] < mintsPerSecond) {
@@ -123,7 +119,7 @@ export function playFleet({ machines, mintsPerSecond, lifetimeSeconds, seconds, 
           machine.got(ms, lifetimeMs);
         } else machine.failed(ms, random());
       }
-      agenda.plan(machine, machine.nextMs(ms));
+      plan(machine, machine.nextMs(ms));
     }
   }
   return {

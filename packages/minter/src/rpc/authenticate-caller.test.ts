@@ -11,7 +11,11 @@ import { callerKey, clientCertificateKey, repeatedHeadersKey } from "./caller.js
 const alice: Caller = { identity: "user:alice@example.com", peer: "bot:a.b" };
 
 /** A call through the interceptor, and what came of it. */
-function callWith(identify: (call: IncomingCall) => Promise<Caller>, arrive: Interceptor = (next) => next) {
+function callWith(
+  identify: (call: IncomingCall) => Promise<Caller>,
+  arrive: Interceptor = (next) => next,
+  headers: Record<string, string> = { authorization: "Bearer t" },
+) {
   let served: Caller | undefined;
   const transport = createRouterTransport(
     ({ rpc }) =>
@@ -22,7 +26,7 @@ function callWith(identify: (call: IncomingCall) => Promise<Caller>, arrive: Int
     { router: { interceptors: [answerErrors(reports()), arrive, authenticateCaller(identify, () => 7000)] } },
   );
   return createClient(TokenMinter, transport)
-    .mintMachineToken({}, { headers: { authorization: "Bearer t" } })
+    .mintMachineToken({}, { headers })
     .then(
       () => served,
       (error: unknown) => ({ error: ConnectError.from(error), served }),
@@ -33,6 +37,20 @@ describe("authenticateCaller", () => {
   it("tells handlers who calls", async () => {
     expect(await callWith(async () => alice)).toEqual(alice);
   });
+
+  it("asks nobody about a call that says nothing of who makes it: that one has no rights", async () => {
+    expect(await callWith(() => Promise.reject(new Error("asked")), undefined, { accept: "*/*" })).toEqual({
+      identity: "anonymous:anonymous",
+      peer: "anonymous:anonymous",
+    });
+  });
+
+  it.each(["authorization", "x-luci-machine-token", "x-delegation-token-v1", "x-luci-project"])(
+    "asks about a call with the header %s, even an empty one",
+    async (name) => {
+      expect(await callWith(async () => alice, undefined, { [name]: "" })).toEqual(alice);
+    },
+  );
 
   it("sees the headers, the certificate and the time of the call", async () => {
     const certificate = Uint8Array.of(1);

@@ -1,11 +1,12 @@
 import { Code, type Interceptor } from "@connectrpc/connect";
 import { DELEGATION_TOKEN_HEADER } from "@tokens/machine-auth/delegation-token";
 import { MACHINE_TOKEN_HEADER } from "@tokens/machine-auth/machine-token";
+import { anonymousCaller } from "../access/caller.js";
 import { type IdentifyCaller, PROJECT_HEADER } from "../access/identify-caller.js";
 import { refuseCall } from "../errors.js";
 import { callerKey, clientCertificateKey, repeatedHeadersKey } from "./caller.js";
 
-/** Headers that say who calls. */
+/** Every header that may say who calls. */
 const CREDENTIAL_HEADERS = ["Authorization", MACHINE_TOKEN_HEADER, DELEGATION_TOKEN_HEADER, PROJECT_HEADER];
 
 /** Finds out who makes each call, and tells the handlers. A call with a bad credential ends here: it is not anonymous. */
@@ -14,7 +15,10 @@ export function authenticateCaller(identify: IdentifyCaller, clock: () => number
     const { contextValues, header } = request;
     refuseRepeated(contextValues.get(repeatedHeadersKey));
     const clientCertificate = contextValues.get(clientCertificateKey);
-    contextValues.set(callerKey, await identify({ headers: header, clientCertificate, nowMs: clock() }));
+    // Machines that ask for a token have none yet: most calls say nothing of who makes them, and have no rights.
+    const isSilent = clientCertificate === undefined && !CREDENTIAL_HEADERS.some((name) => header.has(name));
+    const caller = isSilent ? anonymousCaller : await identify({ headers: header, clientCertificate, nowMs: clock() });
+    contextValues.set(callerKey, caller);
     return next(request);
   };
 }
