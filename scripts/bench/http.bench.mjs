@@ -1,7 +1,7 @@
 // A call without any cryptography: what HTTP, Connect's protocol and our interceptors cost beside bare node:http and beside
 // Connect's own handler.
 import { inTurns, ratioRow, costRatioRow } from "./measure.mjs";
-import { measureServer, post, startLoad, startServer } from "./servers.mjs";
+import { measureServer, post, startLoad, startServer, warmUp } from "./servers.mjs";
 
 const PATH = "/tokenserver.minter.TokenMinter/MintMachineToken";
 /** As long as a request for a machine token; any bytes that are a message. */
@@ -13,6 +13,7 @@ export async function run() {
   await load.keep("calls", [post(PATH, body)]);
   const kinds = ["raw", "ours", "connect"];
   const servers = await Promise.all(kinds.map((kind) => startServer("http-server.mjs", [kind])));
+  for (const server of servers) await warmUp(load, server, job);
   const measurements = kinds.map((kind, i) => [kind, () => measureServer(load, servers[i], job)]);
   const { raw, ours, connect } = await inTurns(Object.fromEntries(measurements));
   await Promise.all(servers.map((server) => server.stop()));

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { toPem } from "@tokens/pki/x509";
 import { configFolder, makeFleet, makeRequests, makeRevocationList, serveList } from "./fleet.mjs";
 import { costRatioRow, inTurns, median, ratioRow, valueRow } from "./measure.mjs";
-import { measureServer, startLoad, startServer, startTokens, untilItMints } from "./servers.mjs";
+import { measureServer, startLoad, startServer, startTokens, untilItMints, warmUp } from "./servers.mjs";
 
 const WARM_MACHINES = 100;
 /** Ten times what a server remembers: it meets each certificate as if for the first time. */
@@ -52,7 +52,10 @@ export async function run() {
   const cold = await makeRequests(fleet, COLD_MACHINES);
   await load.keep("cold", cold);
   await load.keep("warm", cold.slice(0, WARM_MACHINES));
-  for (const server of Object.values(servers)) await untilItMints(load, server, "warm");
+  for (const server of Object.values(servers)) {
+    await untilItMints(load, server, "warm");
+    await warmUp(load, server, { ...job, requests: "warm" });
+  }
   const values = await inTurns({
     openssl: opensslSigns,
     warm: () => measureServer(load, servers.ours, { ...job, requests: "warm" }),

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import Database from "libsql";
 import { configFolder, makeFleet, makeRequests, makeRevocationList, serveList } from "./fleet.mjs";
 import { costRatioRow, inTurns } from "./measure.mjs";
-import { measureServer, startLoad, startTokens, untilItMints } from "./servers.mjs";
+import { measureServer, startLoad, startTokens, untilItMints, warmUp } from "./servers.mjs";
 
 const FEW_REVOKED = 1_000;
 const MANY_REVOKED = 1_000_000;
@@ -81,7 +81,10 @@ export async function run() {
     full: await openServer(fleet, FEW_REVOKED, { isFull: true }),
   };
   await load.keep("mints", await makeRequests(fleet, MACHINES));
-  for (const server of Object.values(servers)) await untilItMints(load, server, "mints");
+  for (const server of Object.values(servers)) {
+    await untilItMints(load, server, "mints");
+    await warmUp(load, server, job);
+  }
   const measurements = Object.entries(servers).map(([name, server]) => [name, () => measureServer(load, server, job)]);
   const { few, many, full } = await inTurns(Object.fromEntries(measurements));
   load.stop();

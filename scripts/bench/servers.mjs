@@ -84,6 +84,12 @@ export async function untilItMints(load, server, requests) {
   throw new Error("the server does not mint");
 }
 
+/** Calls until the code of a server is compiled as it will be in the long run. */
+export async function warmUp(load, { address }, job, calls = 20_000) {
+  const end = performance.now() + 10_000;
+  for (let done = 0; done < calls && performance.now() < end;) done += (await load.run({ address, ...job })).count;
+}
+
 /** A POST as a lean client writes it. */
 export function post(path, body, type = "application/proto") {
   const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
