@@ -45,7 +45,7 @@ async function answer(
   const { headers, socket, url = "" } = request;
   const scheme = socket instanceof TLSSocket ? "https" : "http";
   const reply = await method.answer({
-    url: new URL(url, `${scheme}://${headers.host}`).href,
+    url: () => new URL(url, `${scheme}://${headers.host}`).href,
     header: new Headers(headers as Record<string, string>),
     body,
     values,

@@ -39,7 +39,7 @@ async function call(method: DirectMethod, headers: Record<string, string> = bina
   };
   const header = new Headers(headers);
   const answer = await method.answer({
-    url: `http://a${PATH}`,
+    url: () => `http://a${PATH}`,
     header,
     body,
     values: createContextValues(),

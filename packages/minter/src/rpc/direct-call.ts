@@ -8,6 +8,7 @@ import {
   type HandlerContext,
   type Interceptor,
   type UnaryRequest,
+  type UnaryResponse,
 } from "@connectrpc/connect";
 import {
   createDeadlineSignal,
@@ -24,7 +25,7 @@ export type CallHeaders = Readonly<Record<string, string | string[] | undefined>
 
 /** A call in Connect's unary protocol whose body is here as a whole. */
 export interface DirectCall {
-  readonly url: string;
+  readonly url: () => string;
   readonly header: Headers;
   readonly body: Uint8Array;
   readonly values: ContextValues;
@@ -82,23 +83,33 @@ const JSON_TYPE = "application/json";
 const TIMEOUT_HEADER = "connect-timeout-ms";
 const UNUSUAL = ["content-encoding", "transfer-encoding", "set-cookie"];
 
-/** What a handler says besides its answer. */
+/** What a handler says besides its answer. Most say nothing, and then nothing is made for it. */
 class Metadata {
-  readonly header: Headers = new Headers();
-  readonly trailer: Headers = new Headers();
+  #header: Headers | undefined;
+  #trailer: Headers | undefined;
+
+  get header(): Headers {
+    return (this.#header ??= new Headers());
+  }
+
+  get trailer(): Headers {
+    return (this.#trailer ??= new Headers());
+  }
+
+  /** Takes over what an interceptor put in place of it. */
+  merge(header: Headers | undefined, trailer: Headers | undefined): void {
+    if (header !== this.#header) for (const [name, value] of header ?? []) this.header.set(name, value);
+    if (trailer !== this.#trailer) for (const [name, value] of trailer ?? []) this.trailer.set(name, value);
+  }
 
   answer(status: number, type: string, body: Uint8Array): DirectAnswer {
-    const { header, trailer } = this;
     const own = { "content-length": String(body.length), "content-type": type };
-    if (isEmpty(header) && isEmpty(trailer)) return { status, headers: own, body };
+    if (!this.#header && !this.#trailer) return { status, headers: own, body };
+    const { header, trailer } = this;
     for (const [name, value] of trailer) header.append(`trailer-${name}`, value);
     for (const [name, value] of Object.entries(own)) header.set(name, value);
     return { status, headers: Object.fromEntries(header), body };
   }
-}
-
-function isEmpty(headers: Headers): boolean {
-  return headers.keys().next().done === true;
 }
 
 type Encode = (response: Message) => Uint8Array;
@@ -150,45 +161,48 @@ async function invoke(
   metadata: Metadata,
 ): Promise<Message> {
   const { method } = spec;
-  const { header, trailer } = metadata;
   const lifetime = new Lifetime(call, options.shutdownSignal);
+  let answered: DirectResponse | undefined;
   let next: Parameters<Interceptor>[0] = async (asked) => {
     const output = await spec.impl(asked.message as never, new DirectContext(asked, lifetime, metadata));
-    return { stream: false, message: create(method.output, output), method, service: method.parent, header, trailer };
+    return (answered = new DirectResponse(method, create(method.output, output), metadata));
   };
   for (const interceptor of (options.interceptors ?? []).toReversed()) next = interceptor(next);
   try {
     const response = await next(new DirectRequest(method, call, input, lifetime));
-    if (response.header !== header) for (const [name, value] of response.header) header.set(name, value);
-    if (response.trailer !== trailer) for (const [name, value] of response.trailer) trailer.set(name, value);
+    if (response !== answered) metadata.merge(response.header, response.trailer);
     return response.message as Message;
   } finally {
     lifetime.end();
   }
 }
 
-/**
- * What an interceptor sees of a call. The signal is a getter of the class and not of each object, which would cost more
- * than all interceptors together; so a copy by spreading has none, and none of ours makes one to look at it.
+/*
+ * What interceptors and handlers see. Whatever most of them never look at is a getter of the class, and made when somebody
+ * does: it would cost more than all interceptors together. A copy by spreading lacks it; pass on what you were given.
  */
+
+/** What an interceptor sees of a call. */
 class DirectRequest implements UnaryRequest {
   readonly stream = false;
   readonly requestMethod = "POST";
   readonly service: DescService;
-  readonly url: string;
   readonly header: Headers;
   readonly contextValues: ContextValues;
 
   constructor(
     readonly method: DescMethodUnary,
-    call: DirectCall,
+    readonly call: DirectCall,
     readonly message: Message,
     readonly lifetime: Lifetime,
   ) {
     this.service = method.parent;
-    this.url = call.url;
     this.header = call.header;
     this.contextValues = call.values;
+  }
+
+  get url(): string {
+    return this.call.url();
   }
 
   get signal(): AbortSignal {
@@ -196,59 +210,91 @@ class DirectRequest implements UnaryRequest {
   }
 }
 
+/** What an interceptor sees of an answer. */
+class DirectResponse implements UnaryResponse {
+  readonly stream = false;
+  readonly service: DescService;
+
+  constructor(
+    readonly method: DescMethodUnary,
+    readonly message: Message,
+    readonly metadata: Metadata,
+  ) {
+    this.service = method.parent;
+  }
+
+  get header(): Headers {
+    return this.metadata.header;
+  }
+
+  get trailer(): Headers {
+    return this.metadata.trailer;
+  }
+}
+
 /** What a handler sees of a call, as the last interceptor left it. */
 class DirectContext implements HandlerContext {
-  readonly protocolName = "connect";
   readonly service: DescService;
   readonly method: DescMethod;
-  readonly requestMethod: string;
-  readonly url: string;
   readonly requestHeader: Headers;
   readonly values: ContextValues;
-  readonly responseHeader: Headers;
-  readonly responseTrailer: Headers;
-  readonly timeoutMs: () => number | undefined;
-  readonly #asked: AnyRequest;
-  readonly #lifetime: Lifetime;
 
-  constructor(asked: AnyRequest, lifetime: Lifetime, { header, trailer }: Metadata) {
+  constructor(
+    readonly asked: AnyRequest,
+    readonly lifetime: Lifetime,
+    readonly metadata: Metadata,
+  ) {
     this.service = asked.service;
     this.method = asked.method;
-    this.requestMethod = asked.requestMethod;
-    this.url = asked.url;
     this.requestHeader = asked.header;
     this.values = asked.contextValues;
-    this.responseHeader = header;
-    this.responseTrailer = trailer;
-    this.timeoutMs = () => lifetime.timeoutMs();
-    this.#asked = asked;
-    this.#lifetime = lifetime;
+  }
+
+  readonly timeoutMs = (): number | undefined => this.lifetime.timeoutMs();
+
+  get protocolName(): string {
+    return "connect";
+  }
+
+  get requestMethod(): string {
+    return this.asked.requestMethod;
+  }
+
+  get url(): string {
+    return this.asked.url;
+  }
+
+  get responseHeader(): Headers {
+    return this.metadata.header;
+  }
+
+  get responseTrailer(): Headers {
+    return this.metadata.trailer;
   }
 
   get signal(): AbortSignal {
-    return this.#asked.signal ?? this.#lifetime.signal;
+    return this.asked.signal ?? this.lifetime.signal;
   }
 }
 
 /** How long a call may take. Its signal is made when somebody asks for it: for most calls nobody does. */
 class Lifetime {
-  readonly #clock: () => number;
   readonly #call: DirectCall;
   readonly #shutdown: AbortSignal | undefined;
-  readonly #announcedMs: number | undefined;
+  readonly #clock: () => number;
   readonly #beganMs: number;
   #signal: { readonly controller: AbortController; readonly cleanUp: () => void } | undefined;
 
   constructor(call: DirectCall, shutdown: AbortSignal | undefined, clock: () => number = Date.now) {
-    this.#clock = clock;
     this.#call = call;
     this.#shutdown = shutdown;
-    this.#announcedMs = parseTimeout(call.header.get(TIMEOUT_HEADER), Infinity).timeoutMs;
+    this.#clock = clock;
     this.#beganMs = clock();
   }
 
   timeoutMs(): number | undefined {
-    return this.#announcedMs && this.#announcedMs - (this.#clock() - this.#beganMs);
+    const { timeoutMs } = parseTimeout(this.#call.header.get(TIMEOUT_HEADER), Infinity);
+    return timeoutMs === undefined ? undefined : timeoutMs - (this.#clock() - this.#beganMs);
   }
 
   get signal(): AbortSignal {
