@@ -104,7 +104,7 @@ export class CrlKeeper implements RevocationLists {
         if (current.head.etag !== etag) await this.#rename(current, etag);
         return "same";
       }
-      if (current) this.#requireNewer(read, current);
+      if (current) await this.#requireNewer(read, current, source);
       const head = headOf(source, read, etag, current?.head.version ?? 0, this.#parts.clock());
       const revoked = await this.#newlyRevoked(ca, read, current);
       if ((await this.#parts.store.take(head, partsOf(read.der), revoked)) === "taken") {
@@ -169,10 +169,27 @@ export class CrlKeeper implements RevocationLists {
     }
   }
 
-  #requireNewer(read: ReadCrl, current: KeptList): void {
+  /** Lists of one CA only are put in order: one that was built anew under the same name begins its numbers again. */
+  async #requireNewer(read: ReadCrl, current: KeptList, source: ListSource): Promise<void> {
     const isTie = read.thisUpdateSeconds === current.head.thisUpdateSeconds;
     const reason = whyOlder(read, current.head, isTie ? droppedFrom(current, read) : 0);
-    if (reason !== undefined) throw new CrlRefused(`the list is not taken: ${reason}`, "ROLLBACK");
+    if (reason === undefined || (await this.#isForeign(current.head, source))) return;
+    throw new CrlRefused(`the list is not taken: ${reason}`, "ROLLBACK");
+  }
+
+  /** Whether a list in place was signed by none of the keys that its CA has now. */
+  async #isForeign(head: CrlHead, source: ListSource): Promise<boolean> {
+    const thread = this.read(source, head.thisUpdateSeconds);
+    try {
+      if (!(await this.#writeParts(head, thread))) return false;
+      await thread.finish();
+      return false;
+    } catch (error) {
+      if (error instanceof CrlRefused) return error.code === "BAD_SIGNATURE";
+      throw error;
+    } finally {
+      await thread.stop();
+    }
   }
 
   async #rename({ head, serials }: KeptList, etag: string): Promise<void> {
@@ -194,17 +211,23 @@ export class CrlKeeper implements RevocationLists {
   async #load(head: CrlHead): Promise<void> {
     const thread = new CrlThread({ kept: head.digest, maxBytes: this.#parts.maxBytes });
     try {
-      for (let index = 0; index < head.parts; index++) {
-        const part = await this.#parts.store.part(head, index);
-        // Another list was taken in its place while this one was read: the next refresh gets that one.
-        if (!part) return;
-        thread.write(part);
-      }
+      // If not, the next refresh gets the list that was taken meanwhile.
+      if (!(await this.#writeParts(head, thread))) return;
       const { parts } = await thread.finish();
       this.#install(head, new SerialIndex(parts));
     } finally {
       await thread.stop();
     }
+  }
+
+  /** Gives a thread a list of the storage; false if another one was taken in its place while it was read. */
+  async #writeParts(head: CrlHead, thread: CrlThread): Promise<boolean> {
+    for (let index = 0; index < head.parts; index++) {
+      const part = await this.#parts.store.part(head, index);
+      if (!part) return false;
+      thread.write(part);
+    }
+    return true;
   }
 
   #report(head: CrlHead, before: KeptList | undefined, { dropped }: ReadCrl): void {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { TestCa } from "@tokens/pki/testing";
+import { parseCertificate } from "@tokens/pki";
+import { type CrlSpec, TestCa } from "@tokens/pki/testing";
 import {
+  fleet,
   fleetCa,
   KeptLog,
   keeperOf,
@@ -14,6 +16,7 @@ import {
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import type { CrlKeeper } from "./crl-keeper.js";
+import type { ListSource } from "./ca-policy.js";
 import type { CrlStore } from "./crl-store.js";
 import type { ReadCrl } from "./crl-thread.js";
 
@@ -127,6 +130,40 @@ describe("a list that would go back", () => {
     await expect(readList(keeper, stranger.crl())).rejects.toMatchObject({ code: "BAD_SIGNATURE" });
     await expect(readList(keeper, Buffer.from("<html>"))).rejects.toMatchObject({ code: "MALFORMED" });
     await expect(readList(keeper, fleetCa.certificate)).rejects.toMatchObject({ code: "MALFORMED" });
+  });
+});
+
+describe("a CA that was built anew under the same name", () => {
+  const rebuilt = TestCa.create("Fleet");
+  const source = (...cas: TestCa[]) => ({
+    ...sourceOf(listId),
+    issuers: cas.map(({ certificate }) => parseCertificate(certificate)),
+  });
+
+  async function takeFrom(from: ListSource, spec: Partial<CrlSpec>) {
+    const thread = keeper.read(from);
+    thread.write(rebuilt.crl(spec));
+    try {
+      return await keeper.take(fleet, from, thread, "");
+    } finally {
+      await thread.stop();
+    }
+  }
+
+  it("begins the numbers of its lists again", async () => {
+    await take(lists.two);
+    const first = { number: 1, thisUpdate: minutes(-9), revoked: [0x53] };
+    expect(await takeFrom(source(rebuilt), first)).toBe("taken");
+    expect(revoked()).toEqual([0x53]);
+    const older = { number: 0, thisUpdate: minutes(-10) };
+    await expect(takeFrom(source(rebuilt), older)).rejects.toEqual(rollback("thisUpdate is before"));
+  });
+
+  it("does not while its former key counts, too: then it changes its key", async () => {
+    await take(lists.two);
+    const first = { number: 1, thisUpdate: minutes(-9), revoked: [0x53] };
+    await expect(takeFrom(source(rebuilt, fleetCa), first)).rejects.toEqual(rollback("thisUpdate is before"));
+    expect(revoked()).toEqual([0x51, 0x52]);
   });
 });
 
