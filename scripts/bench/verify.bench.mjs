@@ -1,6 +1,7 @@
 // The offline verifier beside Node's own signature check and the usual JWT libraries, with the same key and the same claims.
 import { spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync, sign, verify } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { createVerifier } from "fast-jwt";
 import { jwtVerify } from "jose";
 import jsonwebtoken from "jsonwebtoken";
@@ -141,10 +142,9 @@ function rateRows(values) {
   ];
 }
 
-/** What a script prints, run in a process of its own without the certificates that some environments load. */
-function inNewProcess(flags, code) {
+/** The number that a Node process prints, one without the certificates that some environments load. */
+function runNode(args) {
   const { NODE_EXTRA_CA_CERTS: _none, ...env } = process.env;
-  const args = [...flags, "--input-type=module", "-e", code];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, {
     cwd: import.meta.dirname,
     env,
@@ -154,9 +154,10 @@ function inNewProcess(flags, code) {
   return Number(stdout);
 }
 
+const inNewProcess = (flags, code) => runNode([...flags, "--input-type=module", "-e", code]);
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const inputs = (token, document) => `const token = ${JSON.stringify(token)}, document = ${JSON.stringify(document)};`;
 const IMPORT = `const begin = performance.now(); await import("@tokens/machine-auth"); console.log(performance.now() - begin);`;
-const RSS = `console.log(process.memoryUsage.rss() / 2 ** 20);`;
 /** The young generation is made large enough to hold all that is made: what it grows by is the garbage. */
 const ROOMY = ["--expose-gc", "--min-semi-space-size=64", "--max-semi-space-size=64"];
 const GARBAGE = `
@@ -174,8 +175,8 @@ async function costRows(document) {
   const values = await inTurns({
     garbage: () => inNewProcess(ROOMY, inputs(token, document) + GARBAGE),
     importing: () => inNewProcess([], IMPORT),
-    rss: () => inNewProcess([], `await import("@tokens/machine-auth"); ${RSS}`),
-    bare: () => inNewProcess([], RSS),
+    rss: () => runNode([path("programs/importing.mjs")]),
+    bare: () => runNode([path("programs/bare.mjs")]),
   });
   const rss = values.rss.map((mebibytes, round) => mebibytes - values.bare[round]);
   return [
