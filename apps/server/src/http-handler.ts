@@ -63,14 +63,15 @@ export function tokenServerHandler({ server, metrics, isReady, listener, trusted
     fallback: (_, response) => answer(response, text(404, "not found")),
   });
   return (request, response) => {
+    // First, for these calls are most of all.
+    const direct = server.direct.get(request.url ?? "");
+    if (direct && hasUrl(request) && answerDirectly(direct, { request, response, contextValues })) return;
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const page = pages.get(path);
     if (page) return void answerPage(page, request, response);
     // Connect makes a URL of the host and the path before anything else, and throws when they are none.
     if (!hasUrl(request)) return answer(response, text(400, "the host or the path is malformed"));
     if (path.startsWith(PRPC_PREFIX)) return void answerPrpc(server, request, response, contextValues(request));
-    const direct = server.direct.get(request.url ?? "");
-    if (direct && answerDirectly(direct, { request, response, contextValues })) return;
     answerCall(request, response);
   };
 }

@@ -5,15 +5,19 @@ import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
  * such calls would refuse agents whose deadline covers all their attempts.
  */
 export function clampDeadline(maxMs: number): Interceptor {
-  return (next) => async (request) => {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new ConnectError("the call took too long", Code.DeadlineExceeded)), maxMs);
+  return (next) => (request) =>
+    new Promise((resolve, reject) => {
+      const giveUp = () => reject(new ConnectError("the call took too long", Code.DeadlineExceeded));
+      const timer = setTimeout(giveUp, maxMs);
+      next(request).then(
+        (response) => {
+          clearTimeout(timer);
+          resolve(response);
+        },
+        (error: Error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
     });
-    try {
-      return await Promise.race([next(request), tooLate]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
 }
