@@ -19,7 +19,8 @@ export async function run() {
   await Promise.all(servers.map((server) => server.stop()));
   load.stop();
   const cpu = (rounds) => rounds.map(({ cpuMicroseconds }) => cpuMicroseconds);
-  const rate = (rounds) => rounds.map(({ perSecond }) => perSecond);
+  // In a second of the server's own processor: what the load takes of the machine must not count.
+  const rate = (rounds) => rounds.map(({ cpuMicroseconds }) => 1e6 / cpuMicroseconds);
   const name = "a unary call in Connect's protocol";
   return [
     costRatioRow(
@@ -28,7 +29,7 @@ export async function run() {
       cpu(raw),
     ),
     ratioRow(
-      { id: "H2", name: `${name} ÷ connect-node`, unit: "calls/s", goal: 5, stretch: 7 },
+      { id: "H2", name: `${name}, in a second of a core, ÷ connect-node`, unit: "calls/s", goal: 5, stretch: 7 },
       rate(ours),
       rate(connect),
     ),
