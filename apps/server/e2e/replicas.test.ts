@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,11 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { ErrorCode, TokenMinter } from "@tokens/api";
 import { tokenFingerprint } from "@tokens/machine-auth/machine-token";
+import { TestCa } from "@tokens/pki/testing";
+import { toPem } from "@tokens/pki/x509";
 import { type PostgresServer, startPostgres } from "postgres-server";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { CrlServer } from "./crl-server.js";
 import { mintCall } from "./mint-call.js";
 import { type LoadFleet, makeLoadFleet, MintingLoad } from "./minting-load.js";
 import { type RunningServer, runTokens, startServer } from "./programs.js";
@@ -105,6 +108,40 @@ describe("two servers on one PostgreSQL", () => {
       }),
     );
     expect(answers.toSorted()).toEqual([...Array(3).fill("REPLAYED_REQUEST"), "SUCCESS"]);
+  });
+
+  it("trust a CA and take its revocation list, whichever of them was told", async () => {
+    const own = await makeLoadFleet(join(folder, "with-lists"));
+    const ca = TestCa.create("Listed CA");
+    const name = "host-1.listed.example.com";
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const [good, revoked] = [{}, { serial: 0x51n }].map((changes) => ca.issue(name, { privateKey, ...changes }));
+    const crls = await CrlServer.start();
+    try {
+      crls.list = ca.crl({ revoked: [0x51n], thisUpdate: new Date(Date.now() - 60_000) });
+      const storage = await database().createDatabase();
+      const start = () => startReplica(storage, "--config", own.config, "--allow-crl-host", crls.host);
+      const [told, other] = [await start(), await start()];
+      const mint = async ({ url }: RunningServer, machine = good) => {
+        const minter = createClient(TokenMinter, createConnectTransport({ httpVersion: "1.1", baseUrl: url }));
+        const call = mintCall(machine?.certificate ?? new Uint8Array(), privateKey);
+        return ErrorCode[(await minter.mintMachineToken(call)).errorCode];
+      };
+      expect(await mint(other)).toBe("UNTRUSTED_CERTIFICATE");
+      const policy = readFileSync(join(own.config, "tokenserver.cfg"), "utf8");
+      const entry = `cn: "Listed CA" cert_path: "listed.pem" unique_id: 2 crl_url: "${crls.url}"`;
+      const domains = 'known_domains { domain: "listed.example.com" machine_token_lifetime: 3600 }';
+      writeFileSync(join(own.config, "listed.pem"), toPem("CERTIFICATE", ca.certificate));
+      writeFileSync(join(own.config, "tokenserver.cfg"), `${policy}\ncertificate_authority { ${entry} ${domains} }\n`);
+      expect((await runTokens(["policy", "import", "--server", told.admin])).code).toBe(0);
+      expect((await runTokens(["ca", "fetch-crl", "Listed CA", "--server", told.admin])).code).toBe(0);
+      expect([await mint(told), await mint(told, revoked)]).toEqual(["SUCCESS", "UNTRUSTED_CERTIFICATE"]);
+      // The other one looks for policies every 10 s and for lists every 5 s.
+      await expect.poll(() => mint(other)).toBe("SUCCESS");
+      expect(await mint(other, revoked)).toBe("UNTRUSTED_CERTIFICATE");
+    } finally {
+      await crls.stop();
+    }
   });
 
   it("do periodic work once, and one takes over when the other is killed", async () => {
