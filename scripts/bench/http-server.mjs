@@ -70,3 +70,6 @@ const kinds = {
   connect: () => listening(createServer(connectNodeAdapter({ routes }))),
 };
 process.send({ port: await kinds[process.argv[2]]() });
+
+// Nobody is left to stop it when the benchmark fails.
+process.once("disconnect", () => process.exit());

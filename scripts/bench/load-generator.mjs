@@ -60,3 +60,6 @@ process.on("message", (job) => {
     (error) => process.send({ error: error.message }),
   );
 });
+
+// Nobody is left to stop it when the benchmark fails.
+process.once("disconnect", () => process.exit());

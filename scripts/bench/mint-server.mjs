@@ -31,3 +31,6 @@ const server = await startTokenServer({
 const parts = { server, metrics, isReady: () => true, listener: "public", trustedProxies: new BlockList() };
 const { port } = await listen(tokenServerHandler(parts), { host: "127.0.0.1", port: 0 });
 process.send({ port });
+
+// Nobody is left to stop it when the benchmark fails.
+process.once("disconnect", () => process.exit());

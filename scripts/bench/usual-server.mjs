@@ -59,3 +59,6 @@ function lead() {
 
 if (cluster.isPrimary) lead();
 else work();
+
+// Nobody is left to stop it when the benchmark fails.
+process.once("disconnect", () => process.exit());
