@@ -2,7 +2,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { verdictOf } from "../test/verdict.js";
 import { type Certificate, parseCertificate } from "./certificate.js";
-import { type CertificateTrust, checkCertificate } from "./check-certificate.js";
+import type { CertificateTrust } from "./certificate-trust.js";
+import { checkCertificate } from "./check-certificate.js";
 import { CertificateError } from "./errors.js";
 import { basicConstraints, type Issued, keyUsage, name, TestCa } from "./testing.js";
 

@@ -1,13 +1,13 @@
 export { type Certificate, MAX_CERTIFICATE_BYTES, parseCertificate, parseCertificatePem } from "./certificate.js";
-export {
-  checkCertificate,
-  type CheckedCertificate,
-  type CertificatePolicy,
-  type CertificateTrust,
-  type CheckReport,
-  type CheckState,
-  type RevocationCheck,
-} from "./check-certificate.js";
+export type {
+  CertificatePolicy,
+  CertificateTrust,
+  CheckedCertificate,
+  CheckReport,
+  CheckState,
+  RevocationCheck,
+} from "./certificate-trust.js";
+export { checkCertificate } from "./check-certificate.js";
 export type { DistinguishedName } from "./distinguished-name.js";
 export {
   CERTIFICATE_CHECKS,

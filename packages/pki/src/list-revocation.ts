@@ -1,5 +1,6 @@
 import type { Certificate } from "./certificate.js";
-import { type CertificateTrust, checkListSigner, type RevocationCheck } from "./check-certificate.js";
+import type { CertificateTrust, RevocationCheck } from "./certificate-trust.js";
+import { checkListSigner } from "./check-certificate.js";
 import { checkCrl, type CrlTerms, findSigner } from "./check-crl.js";
 import type { Crl } from "./crl-document.js";
 import { namesMatch } from "./distinguished-name.js";

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { describeWithVectors, readVector } from "shared-vectors";
 import { parseCertificate, parseCertificatePem } from "./certificate.js";
-import { type CertificatePolicy, checkCertificate } from "./check-certificate.js";
+import type { CertificatePolicy } from "./certificate-trust.js";
+import { checkCertificate } from "./check-certificate.js";
 import { CERTIFICATE_CHECKS } from "./errors.js";
 import { verdictOf } from "../test/verdict.js";
 

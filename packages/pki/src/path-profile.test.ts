@@ -2,7 +2,8 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { verdictOf } from "../test/verdict.js";
 import { parseCertificate } from "./certificate.js";
-import { type CertificatePolicy, checkCertificate } from "./check-certificate.js";
+import type { CertificatePolicy } from "./certificate-trust.js";
+import { checkCertificate } from "./check-certificate.js";
 import { CERTIFICATE_CHECKS, type CertificateCheckName } from "./errors.js";
 import {
   basicConstraints,

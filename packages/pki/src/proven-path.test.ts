@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Certificate, parseCertificate } from "./certificate.js";
-import { type CertificateTrust, checkCertificate } from "./check-certificate.js";
+import type { CertificateTrust } from "./certificate-trust.js";
+import { checkCertificate } from "./check-certificate.js";
 import { CertificateError } from "./errors.js";
 import { TestCa } from "./testing.js";
 

@@ -1,5 +1,5 @@
 import type { Certificate } from "./certificate.js";
-import type { CertificateTrust, CheckedCertificate } from "./check-certificate.js";
+import type { CertificateTrust, CheckedCertificate } from "./certificate-trust.js";
 
 /** What was found out about a certificate, and for how long only revocation can change it. */
 interface Proof {
