@@ -7,6 +7,7 @@ import { connect } from "node:net";
 
 const [port, connections, milliseconds] = process.argv.slice(2).map(Number);
 const METHOD = "/tokenserver.minter.TokenMinter";
+const sockets = new Set();
 const seen = { connected: 0, cutOff: 0, answers: 0, errors: 0 };
 let isOver = false;
 
@@ -30,6 +31,7 @@ function open(kind) {
   if (isOver) return;
   const [first, next] = KINDS[kind]();
   const socket = connect({ port, host: "127.0.0.1" });
+  sockets.add(socket);
   let timer;
   socket.on("connect", () => {
     seen.connected++;
@@ -41,6 +43,7 @@ function open(kind) {
   socket.on("error", () => seen.errors++);
   socket.on("close", () => {
     clearInterval(timer);
+    sockets.delete(socket);
     seen.cutOff++;
     setTimeout(() => open(kind), 500 + Math.random() * 1_000);
   });
@@ -48,10 +51,12 @@ function open(kind) {
 
 function end() {
   isOver = true;
-  process.stdout.write(`${JSON.stringify(seen)}\n`, () => process.exit(0));
+  const report = `${JSON.stringify(seen)}\n`;
+  for (const socket of sockets) setTimeout(() => socket.destroy(), Math.random() * RAMP_MS);
+  setTimeout(() => process.stdout.write(report, () => process.exit(0)), RAMP_MS);
 }
 
-// Not all in the same moment: that would be one long pause for this process, too.
+// They neither come nor go all in the same moment: they stand for clients on many machines.
 const RAMP_MS = Math.min(3_000, milliseconds / 4);
 for (let index = 0; index < connections; index++) {
   setTimeout(() => open(SHARES[index % SHARES.length]), (index * RAMP_MS) / connections);
