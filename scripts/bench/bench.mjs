@@ -1,7 +1,10 @@
 // pnpm bench [NAME…] [--json FILE] [--docs]: measures, prints a table, and writes the rows; with --docs also the table and
 // the plots in docs/bench, where rows of other benchmarks stay as they are. Only ratios are compared with goals: two things
 // measured in turns, on the same machine in the same run. Build first.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { environment, inOrder, page, plots } from "./report.mjs";
@@ -47,6 +50,20 @@ function writeDocs(measured) {
   for (const [name, svg] of Object.entries(plots(all))) writeFileSync(file(name), svg);
 }
 
+/** What one benchmark loads and leaves behind is not the next one's. */
+function inItsOwnProcess(name) {
+  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  const file = join(folder, "rows.json");
+  try {
+    const program = fileURLToPath(import.meta.url);
+    const { status } = spawnSync(process.execPath, [program, name, "--json", file], { stdio: ["ignore", 2, 2] });
+    if (!existsSync(file)) throw new Error(`the benchmark ${name} ended with ${status}`);
+    return JSON.parse(readFileSync(file, "utf8"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const { names, json, docs } = (() => {
   try {
     return readArguments();
@@ -56,11 +73,8 @@ const { names, json, docs } = (() => {
   }
 })();
 console.log(environment());
-const rows = [];
-for (const name of names) {
-  const { run } = await import(`./${name}.bench.mjs`);
-  rows.push(...(await run()));
-}
+const [name, ...others] = names;
+const rows = others.length > 0 ? names.flatMap(inItsOwnProcess) : await (await import(`./${name}.bench.mjs`)).run();
 printTable(rows);
 if (docs) writeDocs(rows);
 if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, undefined, 2)}\n`);

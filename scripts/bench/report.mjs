@@ -2,7 +2,7 @@
 import { cpus, release, totalmem } from "node:os";
 
 /** Times are the better the shorter; of rates and their ratios more is better. */
-const isCost = ({ unit, ratio }) => ratio === null || ["µs", "ms", "s"].includes(unit);
+const isCost = ({ unit, ratio }) => !unit.endsWith("/s") && (ratio === null || ["µs", "ms", "s"].includes(unit));
 const measured = ({ ratio, value }) => ratio ?? value;
 
 /** How often over a row meets its gate: 1 is just met. */
