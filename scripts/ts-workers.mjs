@@ -25,7 +25,7 @@ export async function load(url, context, next) {
   return { format: "module", shortCircuit: true, source: await javaScriptOf(readFileSync(fileURLToPath(url), "utf8")) };
 }
 
-/** Made once and kept for all threads: the process that esbuild would start in each of them outlives the thread. */
+/** Made once and kept for all threads. The process that esbuild would keep for a thread outlives it; so it keeps none. */
 async function javaScriptOf(source) {
   const kept = join(cache, `${createHash("sha256").update(source).digest("hex")}.mjs`);
   try {
@@ -33,6 +33,7 @@ async function javaScriptOf(source) {
   } catch (error) {
     if (error.code !== "ENOENT") throw error;
   }
+  process.env["ESBUILD_WORKER_THREADS"] = "0";
   const { transformSync } = await import("esbuild");
   const { code } = transformSync(source, { loader: "ts", format: "esm" });
   mkdirSync(cache, { recursive: true });
