@@ -1,18 +1,19 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { promisify } from "node:util";
+
+const esbuild = createRequire(import.meta.url).resolve("esbuild/bin/esbuild");
 
 /** Bundles a TypeScript script that may import the agent's sources (`./atomic-write.js`) into a file that Node can run. */
 export async function bundleScript(code: string, outfile: string): Promise<string> {
-  const resolveDir = fileURLToPath(new URL("../src", import.meta.url));
-  await build({
-    stdin: { contents: code, resolveDir, loader: "ts" },
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    conditions: ["@tokens/source"],
+  const flags = ["--bundle", "--loader=ts", "--platform=node", "--format=cjs", "--conditions=@tokens/source"];
+  // The program, not the library: that one keeps a process for as long as the test runner lives.
+  const run = promisify(execFile)(esbuild, [...flags, `--outfile=${outfile}`], {
+    cwd: fileURLToPath(new URL("../src", import.meta.url)),
   });
+  run.child.stdin?.end(code);
+  await run;
   return outfile;
 }
 
