@@ -6,6 +6,8 @@ import { type Certificate, CertificateError, MalformedInput, parseCertificatePem
 import { refuseCall, Unavailable } from "../errors.js";
 import type { AuthorityStore } from "./authority-store.js";
 import type { CaPolicy } from "./ca-policy.js";
+import { revocationIn } from "./certificate-status.js";
+import { isInForce } from "./check-machine-certificate.js";
 import type { CrlFetcher } from "./crl-fetcher.js";
 import type { CrlKeeper } from "./crl-keeper.js";
 import { CrlRefused } from "./crl-thread.js";
@@ -44,12 +46,11 @@ export function authoritiesRpc(parts: AuthoritiesRpcParts): ServiceImpl<typeof C
       const authority = await findAuthority(store, cn);
       if (!authority) return {};
       const { ca, stored } = authority;
-      const until = keeper.find(cn)?.inForceUntilSeconds ?? Number.NEGATIVE_INFINITY;
       return {
         config: ca.config,
         cert: ca.files[ca.config.certPath] ?? "",
         removed: stored.removedRevision !== "",
-        ready: ca.config.crlUrl !== "" && clock() / 1000 <= until,
+        ready: ca.config.crlUrl !== "" && isInForce(keeper.find(cn), clock() / 1000),
         addedRev: stored.addedRevision,
         updatedRev: stored.updatedRevision,
         removedRev: stored.removedRevision,
@@ -63,11 +64,13 @@ export function authoritiesRpc(parts: AuthoritiesRpcParts): ServiceImpl<typeof C
           Code.InvalidArgument,
           "sn must be a decimal number, or hexadecimal after 0x, without leading zeros",
         );
-      await known(cn);
-      const list = keeper.find(cn);
-      if (list?.has(serialBytes(serial))) return { revoked: true };
-      if (list && clock() / 1000 <= list.inForceUntilSeconds) return { revoked: false };
-      throw new Unavailable("no revocation list of this CA is in force", keeper.whyNone(cn));
+      const { lists } = (await known(cn)).ca;
+      const nowSeconds = clock() / 1000;
+      const status = lists.length === 0 ? "unknown" : revocationIn(lists, keeper, serialBytes(serial), nowSeconds);
+      if (status !== "unknown") return { revoked: status === "revoked" };
+      const missing = lists.filter(({ listId }) => !isInForce(keeper.find(listId), nowSeconds));
+      const why = missing.map(({ listId }) => `${listId}: ${keeper.whyNone(listId)}`).join("; ");
+      throw new Unavailable("no revocation list of this CA is in force", why || "the CA has none");
     },
     checkCertificate: ({ certPem }) => verdictOn(readPem(certPem), parts),
   };

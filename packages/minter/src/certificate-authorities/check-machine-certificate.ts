@@ -23,6 +23,11 @@ export interface RevocationList {
   has(serial: Uint8Array): boolean;
 }
 
+/** Whether there is a list, and its time is not over. */
+export function isInForce(list: RevocationList | undefined, nowSeconds: number): boolean {
+  return list !== undefined && nowSeconds <= list.inForceUntilSeconds;
+}
+
 /** A certificate that its CA vouches for. */
 export interface TrustedCertificate {
   readonly certificate: Certificate;
@@ -75,7 +80,7 @@ function revocationOf(ca: TrustedCa, revocations: RevocationLists, nowSeconds: n
     const list = revocations.find(source.listId);
     if (list?.has(serialMagnitude))
       throw new CertificateError("REVOKED", `certificate ${serial.toString(16)} has been revoked`);
-    if (list && nowSeconds <= list.inForceUntilSeconds) return;
+    if (isInForce(list, nowSeconds)) return;
     const why = revocations.whyNone?.(source.listId) ?? "none was taken";
     throw new CertificateError("CRL_NOT_READY", `no CRL of CA ${JSON.stringify(source.listId)} is in force: ${why}`);
   };
