@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addedSerials, MAX_ADDED_SERIALS } from "./added-serials.js";
+import { addedSerials, countDropped, MAX_ADDED_SERIALS } from "./added-serials.js";
 
 const setOf = (...serials: string[]) => ({
   has: (serial: Uint8Array) => serials.includes(Buffer.from(serial).toString("hex")),
@@ -22,4 +22,9 @@ describe("addedSerials", () => {
     );
     expect(addedSerials(serials, undefined).length).toBe(MAX_ADDED_SERIALS);
   });
+});
+
+it("counts what a list no longer revokes, zero too", () => {
+  expect(countDropped(["", "01", "0203"], setOf("01", "05"))).toBe(2);
+  expect(countDropped([], setOf("01"))).toBe(0);
 });

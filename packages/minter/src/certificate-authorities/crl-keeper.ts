@@ -1,7 +1,7 @@
 import { crlInForceUntil, type CrlTerms, SerialIndex } from "@tokens/pki/crl";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
-import { addedSerials, MAX_ADDED_SERIALS } from "./added-serials.js";
+import { addedSerials, countDropped, MAX_ADDED_SERIALS } from "./added-serials.js";
 import type { ListSource, TrustedCa } from "./ca-policy.js";
 import type { RevocationList, RevocationLists } from "./check-machine-certificate.js";
 import { whyOlder } from "./crl-order.js";
@@ -243,11 +243,7 @@ const timeText = (ms: number) => new Date(ms).toISOString().replace(".000Z", "Z"
 
 /** How many certificates a list no longer revokes. Its thread has counted them, unless another server was faster. */
 function droppedFrom({ head, serials }: KeptList, read: ReadCrl): number {
-  if (read.addedTo === head.digest) return read.dropped;
-  const now = new SerialIndex(read.parts);
-  let dropped = 0;
-  for (const serial of serials) if (!now.has(Buffer.from(serial, "hex"))) dropped++;
-  return dropped;
+  return read.addedTo === head.digest ? read.dropped : countDropped(serials, new SerialIndex(read.parts));
 }
 
 function headOf({ listId }: ListSource, read: ReadCrl, etag: string, version: number, takenAtMs: number): CrlHead {

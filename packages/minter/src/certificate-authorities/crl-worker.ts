@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { MalformedInput, parseCertificate } from "@tokens/pki";
 import { checkCrl, CrlError, decodeCrl, indexEntries, parseCrl, SerialIndex } from "@tokens/pki/crl";
-import { addedSerials } from "./added-serials.js";
+import { addedSerials, countDropped } from "./added-serials.js";
 import type { CrlResult, KeptCrl, NewCrl } from "./crl-thread.js";
 
 // Given by CrlThread, which is this file's only user.
@@ -47,11 +47,4 @@ function readList(decoded: Uint8Array): CrlResult {
   // A copy of its own, that the other thread can take over.
   const age = { number, thisUpdateSeconds, nextUpdateSeconds };
   return { der: new Uint8Array(decoded), digest, ...age, parts, dropped, added, addedTo: before?.digest };
-}
-
-/** How many certificates were revoked before and are no longer. */
-function countDropped(old: SerialIndex, now: SerialIndex): number {
-  let dropped = 0;
-  for (const serial of old) if (!now.has(Buffer.from(serial, "hex"))) dropped++;
-  return dropped;
 }
