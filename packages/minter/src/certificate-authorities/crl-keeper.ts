@@ -74,17 +74,21 @@ export class CrlKeeper implements RevocationLists {
     return failure === "" ? state : `${state}; the fetch at ${timeText(failedAtMs)} failed: ${failure}`;
   }
 
-  /** Gets what other servers, or this one before a restart, have taken. */
+  /** Gets what other servers, or this one before a restart, have taken. A list that cannot be read holds up no other. */
   async refresh(): Promise<void> {
     const { store } = this.#parts;
     const [heads, checks] = await Promise.all([store.heads(), store.checks()]);
     this.#checks = new Map(checks.map((check) => [check.listId, check]));
-    for (const head of heads) {
-      const known = this.#lists.get(head.listId)?.head;
-      if (known?.version === head.version && known.digest === head.digest) {
-        if (known.etag !== head.etag) this.#install(head, this.#lists.get(head.listId)?.serials);
-      } else await this.#load(head);
-    }
+    const failures: unknown[] = [];
+    // One after another: each is read in a thread that takes three times its size.
+    for (const head of heads) await this.#follow(head).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #follow(head: CrlHead): Promise<void> {
+    const known = this.#lists.get(head.listId)?.head;
+    if (known?.version !== head.version || known.digest !== head.digest) await this.#load(head);
+    else if (known.etag !== head.etag) this.#install(head, this.#lists.get(head.listId)?.serials);
   }
 
   /**

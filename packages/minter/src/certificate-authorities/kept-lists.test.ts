@@ -201,3 +201,19 @@ it("does not put in force what the storage does not have whole", async () => {
   await gone.refresh();
   expect(gone.find(listId)).toBeUndefined();
 });
+
+it("follows all other lists when one of them cannot be read", async () => {
+  const other = `${listId} too`;
+  await take(lists.one);
+  await takeList(keeper, other, lists.two);
+  for (const broken of [listId, other]) {
+    const restarted = keeperOf({
+      ...storage.crls,
+      heads: async () => (await storage.crls.heads()).filter((head) => [listId, other].includes(head.listId)),
+      part: (head, index) =>
+        head.listId === broken ? Promise.resolve(Buffer.from("something else")) : storage.crls.part(head, index),
+    });
+    await expect(restarted.refresh()).rejects.toThrow(/DER/);
+    expect([listId, other].filter((id) => restarted.find(id))).toEqual(broken === other ? [listId] : [other]);
+  }
+});
