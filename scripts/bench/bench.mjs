@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { environment, inOrder, page, plots } from "./report.mjs";
+import { environment, inOrder, page, plots, short } from "./report.mjs";
 
 const benches = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith(".bench.mjs"))
@@ -20,8 +20,6 @@ function readArguments() {
   if (unknown.length > 0) throw new Error(`no such benchmark: ${unknown.join(", ")}; there are ${benches.join(", ")}`);
   return { names: positionals.length === 0 ? benches : positionals, json: values.json, docs: values.docs };
 }
-
-const short = (number) => (number === null ? "" : Number(number.toPrecision(3)).toLocaleString("en"));
 
 function printTable(rows) {
   const head = ["id", "what", "value", "unit", "÷ base", "goal", "met"];

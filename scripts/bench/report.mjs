@@ -17,7 +17,8 @@ export function environment() {
   return `Node ${process.version}, OpenSSL ${process.versions.openssl}, ${others.length + 1} × ${model.trim()}, ${gibibytes} GiB, ${process.platform} ${release()}`;
 }
 
-const number = (value) => (value === null ? "" : Number(value.toPrecision(3)).toLocaleString("en"));
+/** Three digits of a number; nothing for one that there is not. */
+export const short = (value) => (value === null ? "" : Number(value.toPrecision(3)).toLocaleString("en"));
 const sign = (row) => (isCost(row) ? "≤" : "≥");
 
 /** All rows as a table in Markdown, in the order of their ids. */
@@ -25,8 +26,8 @@ export function markdownTable(rows) {
   const lines = rows.map((row) => [
     row.id,
     row.name,
-    `${number(row.value)} ${row.unit}`,
-    number(row.ratio),
+    `${short(row.value)} ${row.unit}`,
+    short(row.ratio),
     row.goal === null ? "" : `${sign(row)} ${row.goal}`,
     row.stretch === null ? "" : String(row.stretch),
     row.met ? "yes" : "**no**",
@@ -77,15 +78,15 @@ export function plots(rows) {
   const gates = gated.map((row) => {
     const value = headroom(row);
     const label = `${row.id}  ${row.name}`.slice(0, 84);
-    return { label, value: Math.min(value, 4), text: `${number(value)} ×`, color: row.met ? OURS : "#c05621" };
+    return { label, value: Math.min(value, 4), text: `${short(value)} ×`, color: row.met ? OURS : "#c05621" };
   });
   const files = { "gates.svg": barPlot("How far beyond its gate each goal is (the line; bars end at 4 ×)", gates, 1) };
   for (const unit of new Set(rows.map((row) => row.unit).filter((each) => each.endsWith("/s")))) {
     const bars = rows
       .filter((row) => row.unit === unit && row.base !== null)
       .flatMap(({ id, name, value, base }) => [
-        { label: `${id}  ${name}`.slice(0, 84), value, text: number(value), color: OURS },
-        { label: "÷", value: base, text: number(base), color: THEIRS },
+        { label: `${id}  ${name}`.slice(0, 84), value, text: short(value), color: OURS },
+        { label: "÷", value: base, text: short(base), color: THEIRS },
       ]);
     if (bars.length > 0)
       files[`${unit.replace("/s", "")}.svg`] = barPlot(`${unit}: ours, and what it is compared with`, bars);
