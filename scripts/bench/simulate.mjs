@@ -11,7 +11,7 @@ const { values } = parseArgs({
   },
 });
 const machines = Number(values.machines);
-/** What capacity.md plans for: seven times the mean, so that a herd is through in minutes. */
+/** What capacity.md plans for: 6.5 times the mean, so that a herd is through in minutes. */
 const mintsPerSecond = Number(values["mints-per-second"] ?? Math.ceil(machines / 250));
 const HOUR = 3600;
 const MINUTE = 60;
