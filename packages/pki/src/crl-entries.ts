@@ -10,8 +10,9 @@ const MAX_SERIAL_BYTES = 255;
 
 /**
  * Reads all entries of a list, without an object for each, and indexes their serial numbers: a first walk over the bytes
- * tells how much memory the index needs, a second one fills it. Every serial that is listed counts as revoked, whatever the reason: removeFromCRL too, which says nothing in a complete
- * list. Throws MalformedInput, or a CrlError for entries that only a reader who understands more may take.
+ * tells how much memory the index needs, a second one fills it. Every serial that is listed counts as revoked, whatever
+ * the reason: removeFromCRL too, which says nothing in a complete list. Throws MalformedInput, or a CrlError for entries
+ * that only a reader who understands more may take.
  */
 export function indexEntries({ entryBytes, version }: Pick<Crl, "entryBytes" | "version">): SerialIndex {
   let [entries, found, bytes] = [0, 0, 0];
