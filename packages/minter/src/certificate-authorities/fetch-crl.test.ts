@@ -126,6 +126,17 @@ describe("a server of lists that cannot be believed to have answered", () => {
     expect(requests.length).toBe(1);
   });
 
+  it.each([404, 302, 200])("is hung up on, however long its answer %i goes on", async (code) => {
+    const gone = new Promise((resolve) => {
+      answer = (request, response) => {
+        request.socket.on("close", resolve);
+        response.writeHead(code, { "content-encoding": "br" }).write(SECRET);
+      };
+    });
+    expect(await failure({ timeoutMs: 3_600_000 })).toBeInstanceOf(CrlUnreachable);
+    await gone;
+  });
+
   it("is unreachable when nothing listens, or nobody knows the name", async () => {
     const closed = createServer();
     await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));

@@ -98,26 +98,20 @@ function get(
 }
 
 async function read(response: IncomingMessage, fetch: CrlFetch): Promise<CrlAnswer> {
-  const { statusCode: status = 0, headers } = response;
-  const isAsked = fetch.etag !== undefined && fetch.etag !== "";
-  const end = (error: Error) => {
+  try {
+    const { statusCode: status = 0, headers } = response;
+    const isAsked = fetch.etag !== undefined && fetch.etag !== "";
+    if (status === 304 && isAsked) return { kind: "same" };
+    if (status >= 300 && status < 400)
+      throw new CrlUnreachable(`the server redirects (HTTP ${status}); give the last URL`);
+    if (status !== 200) throw new CrlUnreachable(`the server answers HTTP ${status}`);
+    const etag = headers.etag ?? "";
+    if (isAsked && etag === fetch.etag) return { kind: "same" };
+    await readBody(response, fetch);
+    return { kind: "list", etag };
+  } finally {
     response.destroy();
-    throw error;
-  };
-  if (status === 304 && isAsked) {
-    response.destroy();
-    return { kind: "same" };
   }
-  if (status >= 300 && status < 400)
-    end(new CrlUnreachable(`the server redirects (HTTP ${status}); give the last URL`));
-  if (status !== 200) end(new CrlUnreachable(`the server answers HTTP ${status}`));
-  const etag = headers.etag ?? "";
-  if (isAsked && etag === fetch.etag) {
-    response.destroy();
-    return { kind: "same" };
-  }
-  await readBody(response, fetch);
-  return { kind: "list", etag };
 }
 
 async function readBody(response: IncomingMessage, { maxBytes, onChunk }: CrlFetch): Promise<void> {
@@ -127,13 +121,9 @@ async function readBody(response: IncomingMessage, { maxBytes, onChunk }: CrlFet
   const body = encoding === "gzip" ? response.pipe(createGunzip()) : response;
   response.on("error", (error) => body.destroy(error));
   let bytes = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw new CrlRefused(`the list has more than ${maxBytes} bytes`, "TOO_LARGE");
-      onChunk(chunk);
-    }
-  } finally {
-    response.destroy();
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new CrlRefused(`the list has more than ${maxBytes} bytes`, "TOO_LARGE");
+    onChunk(chunk);
   }
 }
