@@ -1,5 +1,5 @@
 // A fleet for the benchmarks: a CA, any number of machines, their requests, and revocation lists of any length.
-import { createPublicKey, randomBytes, sign } from "node:crypto";
+import { randomBytes, sign } from "node:crypto";
 import { createServer } from "node:http";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,7 @@ import {
   SignatureAlgorithm,
 } from "@tokens/api";
 import { parseCertificate } from "@tokens/pki";
+import { makeCrl, reasonCode, revokedEntry } from "@tokens/pki/testing";
 import { createCertificateAuthority, issueMachineCertificate, toPem } from "@tokens/pki/x509";
 import { post } from "./servers.mjs";
 
@@ -71,19 +72,6 @@ export async function makeRequests(fleet, count) {
   return requests;
 }
 
-function der(tag, ...parts) {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const bytes =
-    length < 0x80 ? [length] : [0x84, length >>> 24, (length >>> 16) & 255, (length >>> 8) & 255, length & 255];
-  // DER wants the shortest length.
-  while (bytes[0] === 0x84 && bytes.length > 2 && bytes[1] === 0) bytes.splice(1, 1);
-  if (bytes.length > 1) bytes[0] = 0x80 + bytes.length - 1;
-  return Buffer.concat([Buffer.of(tag, ...bytes), content]);
-}
-
-const utcTime = (date) => der(0x17, Buffer.from(`${date.toISOString().replace(/[-:T]/g, "").slice(2, 14)}Z`));
-
 /** So many entries, of each pattern in turn, with random serial numbers; in one piece, as there may be a million. */
 function revokedEntries(patterns, count) {
   const serials = randomBytes(count * SERIAL_BYTES);
@@ -102,26 +90,11 @@ function revokedEntries(patterns, count) {
 
 /** A revocation list of the CA with so many entries, half of them with a reason. */
 export function makeRevocationList({ ca }, entries) {
-  const algorithm = Buffer.from("300d06092a864886f70d01010b0500", "hex");
-  const issuer = der(0x30, der(0x31, der(0x30, Buffer.from("0603550403", "hex"), der(0x0c, Buffer.from(CA_NAME)))));
-  const now = Date.now();
-  const revokedAt = utcTime(new Date(now - 86_400_000));
-  const reason = Buffer.from("300c300a0603551d1504030a0101", "hex");
-  const patterns = [[], [reason]].map((more) => der(0x30, der(0x02, Buffer.alloc(SERIAL_BYTES)), revokedAt, ...more));
-  const revoked = revokedEntries(patterns, entries);
-  const number = der(0xa0, der(0x30, der(0x30, Buffer.from("0603551d14", "hex"), der(0x04, der(0x02, Buffer.of(1))))));
-  const tbs = der(
-    0x30,
-    der(0x02, Buffer.of(1)),
-    algorithm,
-    issuer,
-    utcTime(new Date(now - 3_600_000)),
-    utcTime(new Date(now + 7 * 86_400_000)),
-    der(0x30, revoked),
-    number,
-  );
-  const signature = sign("sha256", tbs, ca.privateKey);
-  return der(0x30, tbs, algorithm, der(0x03, Buffer.of(0), signature));
+  const serial = 1n << BigInt(8 * SERIAL_BYTES - 2);
+  const patterns = [revokedEntry(serial), revokedEntry(serial, reasonCode(1))];
+  const [thisUpdate, nextUpdate] = [-3_600_000, 7 * 86_400_000].map((ms) => new Date(Date.now() + ms));
+  const revoked = [revokedEntries(patterns, entries)];
+  return makeCrl({ issuer: CA_NAME, signer: ca.privateKey, thisUpdate, nextUpdate, revoked });
 }
 
 /** Hands out a list to whoever asks. */
@@ -141,5 +114,3 @@ export function configFolder({ ca }, host) {
   writeFileSync(join(folder, "ca.pem"), toPem("CERTIFICATE", ca.certificate));
   return { folder, remove: () => rmSync(folder, { recursive: true }) };
 }
-
-export const caKeyPem = ({ ca }) => createPublicKey(ca.privateKey).export({ type: "spki", format: "pem" });
