@@ -259,6 +259,7 @@ describe("a storage that is put back to an older state", () => {
     await expect(feed.refresh()).rejects.toThrow("the revocation feed went back");
     await expect(feed.revoke(revocation({ kind: "ca", caId: 7n }))).rejects.toThrow(Unavailable);
     await expect(feed.unrevokeMachine("host.example.com")).rejects.toThrow(Unavailable);
+    await expect(feed.job.run()).rejects.toThrow(Unavailable);
     expect([numberOf(feed), feed.whyRevoked(origin, nowMs / 1000)]).toEqual([
       number,
       expect.stringContaining("stolen"),

@@ -96,18 +96,13 @@ export class RevocationFeed {
 
   /** Revokes, and knows it at once. Undefined: the feed is full. Rejects with StorageUnavailable, Unavailable. */
   async revoke(revocation: NewRevocation): Promise<FeedEntry | undefined> {
-    await this.refresh();
-    const [entry] = await this.#parts.store.add([revocation]);
-    await this.refresh();
+    const [entry] = await this.#change((store) => store.add([revocation]));
     return entry;
   }
 
   /** Ends the revocations of a machine's name, and answers them. Rejects with StorageUnavailable, Unavailable. */
-  async unrevokeMachine(fqdn: string): Promise<readonly FeedEntry[]> {
-    await this.refresh();
-    const entries = await this.#parts.store.removeMachine(fqdn, this.#parts.clock());
-    await this.refresh();
-    return entries;
+  unrevokeMachine(fqdn: string): Promise<readonly FeedEntry[]> {
+    return this.#change((store) => store.removeMachine(fqdn, this.#parts.clock()));
   }
 
   /** Why a machine must not get a token, for the log; undefined if it may. Throws Unavailable. */
@@ -131,11 +126,12 @@ export class RevocationFeed {
 
   /** Removes what has ended: the work of one replica. */
   get job(): Job {
-    const { store, clock } = this.#parts;
-    const run = async () => {
-      await store.removeEnded(clock() / 1000 - ENDED_FOR_SECONDS, clock());
-      await store.forgetRemoved(clock() - REMEMBERED_MS);
-    };
+    const { clock } = this.#parts;
+    const run = () =>
+      this.#change(async (store) => {
+        await store.removeEnded(clock() / 1000 - ENDED_FOR_SECONDS, clock());
+        await store.forgetRemoved(clock() - REMEMBERED_MS);
+      });
     return { name: "revocation-feed", everyMs: TIDY_MS, run };
   }
 
@@ -143,6 +139,14 @@ export class RevocationFeed {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#reading?.catch(() => undefined);
+  }
+
+  /** Reads before, for a storage that went back must not be lifted to numbers that are believed; and after, to know it at once. */
+  async #change<T>(write: (store: FeedStore) => Promise<T>): Promise<T> {
+    await this.refresh();
+    const result = await write(this.#parts.store);
+    await this.refresh();
+    return result;
   }
 
   async #poll(): Promise<void> {
