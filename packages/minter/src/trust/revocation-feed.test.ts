@@ -1,4 +1,5 @@
 import type { RevokedSubject } from "@tokens/machine-auth";
+import { tokenFingerprint } from "@tokens/machine-auth/machine-token";
 import { type PostgresServer, startPostgres } from "postgres-server";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { silent } from "../../test/reports.js";
@@ -129,6 +130,12 @@ describe("the feed of one server", () => {
     isDown = false;
     await feed.refresh();
     expect(feed.whyRevoked(origin, nowMs / 1000)).toContain("stolen");
+  });
+
+  it("lets every machine be when somebody revokes the fingerprint of the empty text", async () => {
+    const feed = await open();
+    await feed.revoke(revocation({ kind: "token", fingerprint: tokenFingerprint("") }));
+    expect(feed.whyRevoked(origin, nowMs / 1000)).toBeUndefined();
   });
 
   it("says so when there is room for no more", async () => {
