@@ -9,7 +9,7 @@ import { openPostgresStorage } from "../storage/postgres.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
-import type { FeedStore } from "./feed-store.js";
+import type { Feed, FeedEntry, FeedStore } from "./feed-store.js";
 import type { PublishedKey } from "./public-documents.js";
 import { FeedWentBack, forgetfulNumber, type PublishedNumber } from "./published-number.js";
 import { RevocationFeed, type RevocationFeedParts } from "./revocation-feed.js";
@@ -272,6 +272,33 @@ describe("a storage that is put back to an older state", () => {
       expect.stringContaining("stolen"),
     ]);
     expect((await storage.feed.read()).entries.length).toBe(1);
+  });
+
+  it.each<[string, (feed: Feed) => readonly FeedEntry[]]>([
+    ["lacks what was published", () => []],
+    [
+      "has something else under its number",
+      ({ entries }) => entries.map((one) => ({ ...one, subject: { kind: "ca", caId: 8n } })),
+    ],
+  ])("is believed no more when it counted on beyond what was published, but %s", async (_, older) => {
+    let ahead = 0;
+    const store: FeedStore = {
+      ...storage.feed,
+      number: async () => (await storage.feed.number()) + ahead,
+      read: async () => {
+        const feed = await storage.feed.read();
+        return ahead === 0 ? feed : { ...feed, number: feed.number + ahead, entries: older(feed) };
+      },
+    };
+    const published = remembered();
+    const feed = await open({ store, published });
+    await feed.revoke(revocation(MACHINE));
+    ahead = 1000;
+    await expect(feed.refresh()).rejects.toThrow("the revocation feed went back");
+    expect(feed.whyRevoked(origin, nowMs / 1000)).toContain("stolen");
+    await expect(open({ store, published })).rejects.toThrow(FeedWentBack);
+    const accepted = await open({ store, published, rollback: "accept" });
+    expect(accepted.whyRevoked(origin, nowMs / 1000)).toBeUndefined();
   });
 
   it("is published all the same when the number cannot be kept: revocations matter more", async () => {

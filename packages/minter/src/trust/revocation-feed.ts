@@ -172,24 +172,32 @@ export class RevocationFeed {
 
   /** A storage that is put back to an older state while the server runs is believed no more. */
   async #adopt(readAtMs: number): Promise<void> {
-    const { store, published, metrics, log } = this.#parts;
+    const { store, metrics, log } = this.#parts;
     const feed = await store.read();
-    const before = this.#known?.feed.number ?? 0;
-    if (feed.number < before) {
+    const before = this.#known?.feed;
+    if (before && !continues(feed, before)) {
+      // What others still write lifts its number: the next start must refuse it all the same.
+      if (feed.number >= before.number) await this.#keep(feed.number + 1);
       throw new Unavailable(
         "the revocation feed went back",
-        `the storage has number ${feed.number}, and ${before} was published: restart with --accept-rollback if that is meant`,
+        `the storage has number ${feed.number} and lacks some of what was published up to ${before.number}: ` +
+          "restart with --accept-rollback if that is meant",
       );
     }
     // First kept, then published: what is behind it can be told at the next start.
-    await published.write(feed.number).catch((error: unknown) => {
-      log.error({ err: error, number: feed.number }, "the number of the revocation feed cannot be kept");
-    });
+    await this.#keep(feed.number);
     if (feed.entries.length >= MAX_FEED_ENTRIES)
       log.error({}, "the revocation feed is full: revoke CAs instead of machines");
     this.#known = { feed, revocations: new Revocations(feed.entries), readAtMs };
     metrics.set("tokens_feed_number", feed.number);
     metrics.set("tokens_revocations", feed.entries.length);
+  }
+
+  async #keep(number: number): Promise<void> {
+    const { published, log } = this.#parts;
+    await published.write(number).catch((error: unknown) => {
+      log.error({ err: error, number }, "the number of the revocation feed cannot be kept");
+    });
   }
 
   /** The keys are read after the feed: whatever is in the feed was known to the storage before. */
@@ -204,6 +212,18 @@ export class RevocationFeed {
       await this.#adopt(readAtMs);
     }
   }
+}
+
+/**
+ * Whether a feed came from the one before by changes: what that had is there, or among what went. A higher number alone
+ * says little, for an older storage counts on from where it is. Whoever was away for longer than is remembered must believe it.
+ */
+function continues(feed: Feed, before: Feed): boolean {
+  if (feed.number < before.number) return false;
+  if (before.number < feed.historyFrom) return true;
+  const there = new Map(feed.entries.map(({ number, subject }) => [number, subjectText(subject)]));
+  const gone = new Set(feed.removed.map(({ number }) => number));
+  return before.entries.every(({ number, subject }) => there.get(number) === subjectText(subject) || gone.has(number));
 }
 
 function sameKeys(some: readonly PublishedKey[], others: readonly PublishedKey[]): boolean {
