@@ -69,6 +69,17 @@ function signer(): Signer {
 
 const revoke = (subject: RevokedSubject) =>
   feed.revoke({ subject, until: Number.POSITIVE_INFINITY, reason: "", revokedBy: "local", revokedAtMs: nowMs });
+/** Revokes many at once; the numbers of the first and the last. */
+async function revokeCertificates(count: number): Promise<[number, number]> {
+  const certificate = (index: number) =>
+    ({ kind: "certificate", caId: 7n, certSn: "5e".repeat(20 + (index % 140)) }) as const;
+  const who = { until: Number.POSITIVE_INFINITY, reason: "", revokedBy: "crl", revokedAtMs: nowMs };
+  const entries = await storage.feed.add(
+    Array.from({ length: count }, (_, index) => ({ subject: certificate(index), ...who })),
+  );
+  await feed.refresh();
+  return [entries[0]?.number ?? 0, entries.at(-1)?.number ?? 0];
+}
 const machine = (index: number): RevokedSubject => ({ kind: "machine", fqdn: `host-${index}.example.com` });
 const answer = (since?: number, ifNoneMatch?: string) =>
   publisher.answer({ since: since === undefined ? undefined : String(since), ifNoneMatch });
@@ -108,6 +119,19 @@ describe("BundlePublisher", () => {
       opened(encodeSignedTrustBundle(applyTrustBundleDelta(base, update)));
     }
     expect((await bodyOf(bases[2]?.number)).length).toBeLessThan((await bodyOf()).length);
+  });
+
+  it("makes no end of large updates, and always makes small ones", async () => {
+    const [first, last] = await revokeCertificates(4000);
+    const [{ body: complete }, before] = [await answer(), first - 1];
+    const added = (body: Uint8Array) => decodeTrustBundle(decodeSignedTrustBundle(body).bundle).revocations.length;
+    const answers = [];
+    for (let base = first; base < first + 50; base++) answers.push(await bodyOf(base));
+    expect(answers.filter((body) => body !== complete).length).toBe(32);
+    expect(answers.slice(0, 32).map(added)).toEqual(Array.from({ length: 32 }, (_, index) => 3999 - index));
+    expect(await bodyOf(first)).toBe(answers[0]);
+    expect(await bodyOf(before)).toBe(complete);
+    for (const base of [last - 10, last]) expect(added(await bodyOf(base))).toBe(last - base);
   });
 
   it.each(["0", "-1", "x", "99999999999999", "1e3", "", "9".repeat(40)])(

@@ -37,27 +37,44 @@ export interface BundleAnswer {
 /** How old a signature may become, in seconds. Between two, verifiers are answered that nothing has changed. */
 const SIGNED_EVERY_SECONDS = 60;
 
-/** Updates that are kept, each for verifiers with another number. */
+/** An update above this many bytes is large: it is kept for whoever else has the same number. Others are made as they are asked for. */
+const LARGE_UPDATE_BYTES = 65_536;
+
+/** Large updates that are kept. Further ones are not made: the complete bundle costs nothing more, however many fetch it slowly. */
 const MAX_UPDATES = 32;
+
+/** About as many bytes takes the number of a removed revocation. */
+const NUMBER_BYTES = 6;
 
 /** A bundle that was signed. */
 interface SignedFeed {
   readonly feed: Feed;
-  readonly bundle: TrustBundle;
   readonly keyId: string;
+  readonly signedAt: number;
+  /** The bundle's bytes before its revocations. */
+  readonly head: Uint8Array;
+  readonly revocations: EncodedRevocations;
   readonly signature: Uint8Array;
   readonly certificates: readonly Uint8Array[];
   readonly etag: string;
   readonly complete: Uint8Array;
-  /** By the number that they are based on. */
+  /** Large ones, by the number that they are based on. */
   readonly updates: Map<number, Uint8Array>;
+}
+
+/** The revocations of a feed as the last field of its bundle. */
+interface EncodedRevocations {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  /** Where each of them begins. */
+  readonly starts: readonly number[];
 }
 
 /** Answers verifiers from memory: signing is all that costs, and one signature serves all of them for a minute. */
 export class BundlePublisher {
   readonly #parts: BundlePublisherParts;
-  /** The revocations of the bundle with this number, as its last field: encoding a hundred thousand takes a third of a second. */
-  #encoded = { number: 0, revocations: new Uint8Array() };
+  /** Of the newest bundle: encoding a hundred thousand takes a third of a second, so nobody who asks may cause it. */
+  #revocations: EncodedRevocations = { number: 0, bytes: new Uint8Array(), starts: [] };
   #signed: SignedFeed | undefined;
   #signing: Promise<SignedFeed> | undefined;
 
@@ -92,9 +109,7 @@ export class BundlePublisher {
     const { feed, readAtMs } = this.#parts.feed.latest();
     const signed = this.#signed;
     if (signed?.feed.number !== feed.number) return true;
-    return (
-      readAtMs / 1000 - signed.bundle.signedAt >= SIGNED_EVERY_SECONDS || signed.keyId !== this.#parts.signer().keyId
-    );
+    return readAtMs / 1000 - signed.signedAt >= SIGNED_EVERY_SECONDS || signed.keyId !== this.#parts.signer().keyId;
   }
 
   /** Signs once, whoever asks meanwhile, until what was signed is what is known. */
@@ -116,40 +131,57 @@ export class BundlePublisher {
       keys: feed.keys.map(({ keyId, certificatePem }): BundledKey => ({ keyId, certificate: derOf(certificatePem) })),
       revocations: feed.entries,
     };
-    const bytes = this.#encode(bundle);
+    const head = encodeTrustBundle({ ...bundle, revocations: [] });
+    if (this.#revocations.number !== bundle.number) this.#revocations = encodeRevocations(bundle, head);
+    const revocations = this.#revocations;
+    const bytes = Buffer.concat([head, revocations.bytes]);
     const signature = await signer.sign(trustBundleSignedBytes(bytes));
     const certificates = [derOf(signer.certificatePem)];
     const complete = encodeSignedTrustBundle({ bundle: bytes, signature, certificates, baseNumber: 0, removed: [] });
-    const etag = `"${bundle.number}.${bundle.signedAt}.${signer.keyId.slice(0, 8)}"`;
-    return { feed, bundle, keyId: signer.keyId, signature, certificates, etag, complete, updates: new Map() };
-  }
-
-  #encode(bundle: TrustBundle): Uint8Array {
-    const head = encodeTrustBundle({ ...bundle, revocations: [] });
-    if (this.#encoded.number !== bundle.number) {
-      this.#encoded = { number: bundle.number, revocations: encodeTrustBundle(bundle).slice(head.length) };
-    }
-    return Buffer.concat([head, this.#encoded.revocations]);
+    const { signedAt } = bundle;
+    const etag = `"${bundle.number}.${signedAt}.${signer.keyId.slice(0, 8)}"`;
+    const { keyId } = signer;
+    return { feed, keyId, signedAt, head, revocations, signature, certificates, etag, complete, updates: new Map() };
   }
 }
 
-/** What came and what went since a number; undefined if that is not known, or more than everything that there is. */
+/** Each is a message: a tag of one byte, its length as a varint, and as many bytes (protobuf's encoding, "Message Structure"). */
+function encodeRevocations(bundle: TrustBundle, head: Uint8Array): EncodedRevocations {
+  const bytes = encodeTrustBundle(bundle).slice(head.length);
+  const starts: number[] = [];
+  for (let at = 0; at < bytes.length;) {
+    starts.push(at++);
+    let length = 0;
+    for (let bits = 0, more = true; more; bits += 7) {
+      const byte = bytes[at++] ?? 0;
+      length += (byte & 0x7f) << bits;
+      more = byte >= 0x80;
+    }
+    at += length;
+  }
+  return { number: bundle.number, bytes, starts };
+}
+
+/** What came and what went since a number; undefined if that is not known, or too much. */
 function updateFrom(base: number, signed: SignedFeed): Uint8Array | undefined {
-  const { feed, bundle, signature, certificates, complete, updates } = signed;
+  const { feed, head, revocations, signature, certificates, complete, updates } = signed;
   if (base < feed.historyFrom || base > feed.number) return undefined;
   const known = updates.get(base);
   if (known) return known;
-  const added = bundle.revocations.filter(({ number }) => number > base);
+  const had = feed.entries.findLastIndex(({ number }) => number <= base) + 1;
+  const added = revocations.bytes.subarray(revocations.starts[had] ?? revocations.bytes.length);
   const removed = feed.removed.filter(({ number, goneFrom }) => number <= base && goneFrom > base);
+  const isLarge = added.length + removed.length * NUMBER_BYTES > LARGE_UPDATE_BYTES;
+  if (isLarge && updates.size >= MAX_UPDATES) return undefined;
   const update = encodeSignedTrustBundle({
-    bundle: encodeTrustBundle({ ...bundle, revocations: added }),
+    bundle: Buffer.concat([head, added]),
     signature,
     certificates,
     baseNumber: base,
     removed: removed.map(({ number }) => number),
   });
   const shorter = update.length < complete.length ? update : complete;
-  if (updates.size < MAX_UPDATES) updates.set(base, shorter);
+  if (isLarge) updates.set(base, shorter);
   return shorter;
 }
 
