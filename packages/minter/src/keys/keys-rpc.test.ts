@@ -1,20 +1,9 @@
-import {
-  type Client,
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  createClient,
-  createRouterTransport,
-  type Interceptor,
-} from "@connectrpc/connect";
-import { Operator } from "@tokens/api/admin";
+import { type Client, Code } from "@connectrpc/connect";
+import type { Operator } from "@tokens/api/admin";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { reports, silent } from "../../test/reports.js";
-import type { AuditEntry } from "../audit/audit-log.js";
-import { noRecorder, type Recorder } from "../audit/recorder.js";
+import { codeOf, KeptRecords, operatorClient } from "../../test/operator-client.js";
+import { silent } from "../../test/reports.js";
 import { noMetrics } from "../metrics.js";
-import { answerErrors } from "../rpc/answer-errors.js";
-import { listenerKey } from "../rpc/listener.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
@@ -24,54 +13,27 @@ import { DEFAULT_KEY_SETTINGS, SigningKeys } from "./signing-keys.js";
 let storage: Storage;
 let keys: SigningKeys;
 let operator: Client<typeof Operator>;
-let entries: AuditEntry[];
-let failure: Error | undefined;
+const records = new KeptRecords();
 beforeAll(async () => {
   storage = await openSqliteStorage(":memory:");
   const parts = { store: storage.keys, owner: "tokens@example.com", log: silent, metrics: noMetrics, clock: Date.now };
   keys = await SigningKeys.open({ ...DEFAULT_KEY_SETTINGS, ...parts });
-  operator = openClient();
+  operator = operatorClient(keysRpcs(keys, { recorder: records.recorder, serviceVersion: "app/1" }));
 });
 beforeEach(() => {
-  entries = [];
-  failure = undefined;
+  records.entries = [];
+  records.failure = undefined;
 });
 afterAll(async () => {
   await keys.close();
   await storage.close();
 });
 
-const recorder: Recorder = {
-  ...noRecorder,
-  record: async (entry) => {
-    if (failure) throw failure;
-    entries.push(entry);
-  },
-};
-
-/** The RPCs as somebody on the admin listener calls them. */
-function openClient(): Client<typeof Operator> {
-  const arrive: Interceptor = (next) => (request) => {
-    request.contextValues.set(listenerKey, "admin");
-    return next(request);
-  };
-  const routes = (router: ConnectRouter) =>
-    router.service(Operator, keysRpcs(keys, { recorder, serviceVersion: "app/1" }));
-  const interceptors = [answerErrors(reports()), arrive];
-  return createClient(Operator, createRouterTransport(routes, { router: { interceptors } }));
-}
-
-const codeOf = (call: Promise<unknown>) =>
-  call.then(
-    () => "ok",
-    (error: unknown) => ConnectError.from(error).code,
-  );
-
 describe("the keys' RPCs", () => {
   it("record which key was made, and for what", async () => {
     const { key } = await operator.rotateKey({ purpose: "jwt" });
     const columns = { method: "RotateKey", caller: "local", key_id: key?.keyId, purpose: "jwt", state: "next" };
-    expect(entries).toEqual([
+    expect(records.entries).toEqual([
       {
         kind: "operation",
         columns: { ...columns, peer_ip: "0.0.0.0", service_version: "app/1", gae_request_id: "0".repeat(32) },
@@ -83,18 +45,18 @@ describe("the keys' RPCs", () => {
     const { keyId } = keys.signer("tokens");
     await operator.taintKey({ keyId });
     const columns = { method: "TaintKey", caller: "local", key_id: keyId, purpose: "tokens", state: "tainted" };
-    expect(entries).toMatchObject([{ kind: "operation", columns }]);
+    expect(records.entries).toMatchObject([{ kind: "operation", columns }]);
   });
 
   it("record nothing where nothing was done", async () => {
     expect(await codeOf(operator.rotateKey({ purpose: "none" }))).toBe(Code.InvalidArgument);
     expect(await codeOf(operator.taintKey({ keyId: "none" }))).toBe(Code.NotFound);
     expect((await operator.listKeys({})).keys.length).toBeGreaterThan(0);
-    expect(entries).toEqual([]);
+    expect(records.entries).toEqual([]);
   });
 
   it("do not say that all is well when the record is missing", async () => {
-    failure = new StorageUnavailable("the database is gone");
+    records.failure = new StorageUnavailable("the database is gone");
     expect(await codeOf(operator.rotateKey({ purpose: "bundle" }))).toBe(Code.Unavailable);
   });
 });

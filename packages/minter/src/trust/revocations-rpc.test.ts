@@ -1,22 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs, TimestampSchema } from "@bufbuild/protobuf/wkt";
-import {
-  type Client,
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  createClient,
-  createRouterTransport,
-  type Interceptor,
-} from "@connectrpc/connect";
-import { Operator } from "@tokens/api/admin";
+import { type Client, Code } from "@connectrpc/connect";
+import type { Operator } from "@tokens/api/admin";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { reports, silent } from "../../test/reports.js";
-import type { AuditEntry } from "../audit/audit-log.js";
-import { noRecorder, type Recorder } from "../audit/recorder.js";
+import { codeOf, KeptRecords, operatorClient } from "../../test/operator-client.js";
+import { silent } from "../../test/reports.js";
 import { noMetrics } from "../metrics.js";
-import { answerErrors } from "../rpc/answer-errors.js";
-import { listenerKey } from "../rpc/listener.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import { StorageUnavailable } from "../storage/storage-unavailable.js";
@@ -36,8 +25,7 @@ const owners = new Map([
 let storage: Storage;
 let feed: RevocationFeed;
 let operator: Client<typeof Operator>;
-let entries: AuditEntry[];
-let failure: Error | undefined;
+let records: KeptRecords;
 beforeEach(async () => {
   storage = await openSqliteStorage(":memory:");
   feed = await RevocationFeed.open({
@@ -50,45 +38,22 @@ beforeEach(async () => {
     metrics: noMetrics,
     clock: () => NOW_MS,
   });
-  [entries, failure] = [[], undefined];
-  operator = openClient();
+  records = new KeptRecords();
+  const { recorder } = records;
+  const rpcs = {
+    feed,
+    recorder,
+    caOwners: () => Promise.resolve(owners),
+    serviceVersion: "app/1",
+    clock: () => NOW_MS,
+  };
+  operator = operatorClient(revocationsRpcs(rpcs));
 });
 afterEach(async () => {
   await feed.stop();
   await storage.close();
 });
 
-const recorder: Recorder = {
-  ...noRecorder,
-  record: async (entry) => {
-    if (failure) throw failure;
-    entries.push(entry);
-  },
-};
-
-/** The RPCs as somebody on the admin listener calls them. */
-function openClient(): Client<typeof Operator> {
-  const arrive: Interceptor = (next) => (request) => {
-    request.contextValues.set(listenerKey, "admin");
-    return next(request);
-  };
-  const rpcs = revocationsRpcs({
-    feed,
-    recorder,
-    caOwners: () => Promise.resolve(owners),
-    serviceVersion: "app/1",
-    clock: () => NOW_MS,
-  });
-  const routes = (router: ConnectRouter) => router.service(Operator, rpcs);
-  const interceptors = [answerErrors(reports()), arrive];
-  return createClient(Operator, createRouterTransport(routes, { router: { interceptors } }));
-}
-
-const codeOf = (call: Promise<unknown>) =>
-  call.then(
-    () => "ok",
-    (error: unknown) => ConnectError.from(error).code,
-  );
 const inFeed = () => feed.current().feed.entries.map(({ subject, until }) => [subject, until]);
 
 describe("the RPCs that revoke", () => {
@@ -99,7 +64,7 @@ describe("the RPCs that revoke", () => {
     expect(inFeed()).toEqual([[{ kind: "machine", fqdn: "host.example.com" }, Number.POSITIVE_INFINITY]]);
     const what = { subject_kind: "machine", subject: "host.example.com", detail: "stolen" };
     const columns = { method: "RevokeMachine", caller: "local", ...what, feed_number: Number(entry?.number) };
-    expect(entries).toMatchObject([{ kind: "operation", columns }]);
+    expect(records.entries).toMatchObject([{ kind: "operation", columns }]);
   });
 
   it("revoke until a time, to the end of its second", async () => {
@@ -127,7 +92,7 @@ describe("the RPCs that revoke", () => {
     await operator.revokeMachine({ fqdn: "host.example.com" });
     const { entries: gone } = await operator.unrevokeMachine({ fqdn: "HOST.example.com" });
     expect(gone.map(({ subject }) => subject)).toEqual(["host.example.com"]);
-    expect([inFeed(), entries.length]).toEqual([[], 2]);
+    expect([inFeed(), records.entries.length]).toEqual([[], 2]);
     expect(await codeOf(operator.unrevokeMachine({ fqdn: "host.example.com" }))).toBe(Code.NotFound);
   });
 
@@ -151,7 +116,7 @@ describe("the RPCs that revoke", () => {
     ["a time that is none", "host.example.com", never],
   ])("refuse %s", async (_, fqdn, until) => {
     expect(await codeOf(operator.revokeMachine({ fqdn, ...(until ? { until } : {}) }))).toBe(Code.InvalidArgument);
-    expect([inFeed(), entries]).toEqual([[], []]);
+    expect([inFeed(), records.entries]).toEqual([[], []]);
   });
 
   it("refuse what is no fingerprint, and reasons without end", async () => {
@@ -165,7 +130,7 @@ describe("the RPCs that revoke", () => {
   });
 
   it("do not say that all is well when the record is missing", async () => {
-    failure = new StorageUnavailable("the database is gone");
+    records.failure = new StorageUnavailable("the database is gone");
     expect(await codeOf(operator.revokeMachine({ fqdn: "host.example.com" }))).toBe(Code.Unavailable);
   });
 });
