@@ -37,9 +37,9 @@ export async function inspectToken(given: string, options: InspectOptions): Prom
           .replace(/\r?\n$/, "")
       : given;
   const row = await rowFor(text, options);
-  process.stdout.write(options.json ? `${JSON.stringify(row)}\n` : `${linesFor(row).join("\n")}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(row)}\n` : `${linesFor(row).map(harmless).join("\n")}\n`);
   if (row.ok === null) return EXIT.ok;
-  if (!row.ok) console.error(`tokens: ${row.message}`);
+  if (!row.ok) console.error(harmless(`tokens: ${row.message}`));
   return row.ok ? EXIT.ok : EXIT.no;
 }
 
@@ -67,14 +67,14 @@ async function ask(server: string, text: string, { kind }: ReadToken): Promise<S
 }
 
 /** A token of a stranger must not command the terminal. */
-const harmless = (value: string | number) => String(value).replace(/\p{C}/gu, "?");
+const harmless = (line: string) => line.replace(/\p{C}/gu, "?");
 
 const yesNo = (is: boolean) => (is ? "yes" : "no");
 
 function linesFor({ ok, message, fingerprint, server, ...token }: Row): string[] {
   const verdict = ok === null ? "not verified: ask a server (--server), or tokens check-token" : yesNo(ok);
   const line = (name: string, value: string | number | null | undefined) =>
-    value === undefined || value === "" ? [] : [`${name.padEnd(12)} ${harmless(value ?? "-")}`];
+    value === undefined || value === "" ? [] : [`${name.padEnd(12)} ${value ?? "-"}`];
   return [
     ...line("fingerprint", fingerprint),
     ...line("kind", token.kind),
