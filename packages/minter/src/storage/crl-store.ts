@@ -1,6 +1,6 @@
 import type { Insertable, Selectable, Transaction } from "kysely";
 import type { CrlHead, CrlStore, NewlyRevoked } from "../certificate-authorities/crl-store.js";
-import type { NewRevocation } from "../trust/feed-store.js";
+import { MAX_LISTED_ENTRIES, type NewRevocation } from "../trust/feed-store.js";
 import { addRevocations } from "./feed-store.js";
 import type { Database, Tables } from "./tables.js";
 
@@ -67,7 +67,7 @@ function takePlace({ db }: Database, head: CrlHead, revocations: readonly NewRev
   return db.transaction().execute(async (transaction) => {
     if (!(await placeHead(transaction, head, version))) return "stale";
     await transaction.deleteFrom("crl_parts").where("list_id", "=", listId).where("digest", "!=", digest).execute();
-    await addRevocations(transaction, revocations);
+    await addRevocations(transaction, revocations, MAX_LISTED_ENTRIES);
     return "taken";
   });
 }

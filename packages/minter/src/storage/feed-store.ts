@@ -25,7 +25,8 @@ export function sqlFeedStore({ db }: Database): FeedStore {
       const rows = db.selectFrom("revocations").selectAll().where("number", "<=", head.number).orderBy("number");
       return feedOf(head, await rows.execute());
     },
-    add: (revocations) => db.transaction().execute((transaction) => addRevocations(transaction, revocations)),
+    add: (revocations) =>
+      db.transaction().execute((transaction) => addRevocations(transaction, revocations, MAX_FEED_ENTRIES)),
     removeMachine: (fqdn, nowMs) =>
       db
         .transaction()
@@ -53,13 +54,14 @@ export function sqlFeedStore({ db }: Database): FeedStore {
   };
 }
 
-/** Adds revocations within a transaction, so that what they come from and they themselves are kept together. */
+/** Adds revocations up to a number of entries within a transaction, so that what they come from and they themselves are kept together. */
 export async function addRevocations(
   transaction: Transaction<Tables>,
   revocations: readonly NewRevocation[],
+  maxEntries: number,
 ): Promise<readonly FeedEntry[]> {
   await moveOn(transaction, 0);
-  const taken = revocations.slice(0, await roomIn(transaction));
+  const taken = revocations.slice(0, await roomIn(transaction, maxEntries));
   if (taken.length === 0) return [];
   const number = await moveOn(transaction, taken.length);
   const entries = taken.map((revocation, index) => ({ ...revocation, number: number - taken.length + 1 + index }));
@@ -78,10 +80,10 @@ async function moveOn(transaction: Transaction<Tables>, by: number): Promise<num
   return (await update.returning("number").executeTakeFirstOrThrow()).number;
 }
 
-async function roomIn(transaction: Transaction<Tables>): Promise<number> {
+async function roomIn(transaction: Transaction<Tables>, maxEntries: number): Promise<number> {
   const query = transaction.selectFrom("revocations").select((eb) => eb.fn.countAll<number>().as("count"));
   const { count } = await query.where("removed_number", "is", null).executeTakeFirstOrThrow();
-  return Math.max(MAX_FEED_ENTRIES - Number(count), 0);
+  return Math.max(maxEntries - Number(count), 0);
 }
 
 async function replaceShorter(transaction: Transaction<Tables>, entry: FeedEntry, number: number): Promise<void> {

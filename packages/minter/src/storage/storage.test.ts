@@ -7,7 +7,7 @@ import { type PostgresServer, startPostgres } from "postgres-server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { storageContract } from "./contract/contract.js";
 import { openPostgresStorage } from "./postgres.js";
-import { MAX_FEED_ENTRIES } from "../trust/feed-store.js";
+import { MAX_FEED_ENTRIES, MAX_LISTED_ENTRIES } from "../trust/feed-store.js";
 import { openSqliteStorage } from "./sqlite.js";
 import type { Storage } from "./storage.js";
 import { StorageUnavailable } from "./storage-unavailable.js";
@@ -70,16 +70,21 @@ describe.each(["SQLite", "PostgreSQL"])("%s", (engine) => {
   });
 });
 
+/** Fills the feed of a SQLite file with revocations. */
+function fill(path: string, count: number): void {
+  const db = new Database(path);
+  db.exec(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+     INSERT INTO revocations SELECT i, 'certificate', '7:' || printf('%08x', i), NULL, '', '', 0, NULL, NULL FROM n`,
+  );
+  db.close();
+}
+
 describe("a SQLite file", () => {
   it("takes as many revocations as a bundle can hold, and no more", async () => {
     const path = await freshPlace("SQLite");
     await (await open(path)).close();
-    const db = new Database(path);
-    db.exec(
-      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MAX_FEED_ENTRIES - 1})
-       INSERT INTO revocations SELECT i, 'certificate', '7:' || printf('%08x', i), NULL, '', '', 0, NULL, NULL FROM n`,
-    );
-    db.close();
+    fill(path, MAX_FEED_ENTRIES - 1);
     const { feed, close } = await open(path);
     const machine = (fqdn: string) => ({ subject: { kind: "machine", fqdn } as const, until: 1, reason: "", ...who });
     const who = { revokedBy: "local", revokedAtMs: 1 };
@@ -88,6 +93,22 @@ describe("a SQLite file", () => {
     expect(await feed.add([machine("c.example.com")])).toEqual([]);
     await feed.removeMachine("a.example.com", 1);
     expect((await feed.add([machine("c.example.com")])).length).toBe(1);
+    await close();
+  });
+
+  it("leaves room for operators when revocation lists have filled the feed", async () => {
+    const path = await freshPlace("SQLite");
+    await (await open(path)).close();
+    fill(path, MAX_LISTED_ENTRIES - 1);
+    const { crls, feed, close } = await open(path);
+    const revoked = { caIds: [8n], certSns: ["0a", "0b"], until: 5000 };
+    const times = { thisUpdateSeconds: 1, nextUpdateSeconds: 2, takenAtMs: 1 };
+    const list = { listId: "A", version: 1, number: 1n, entries: 2, digest: "d", etag: "", parts: 1, ...times };
+    expect(await crls.take(list, [Uint8Array.of(1)], revoked)).toBe("taken");
+    const last = (await feed.read()).entries.slice(MAX_LISTED_ENTRIES - 1);
+    expect(last.map(({ subject }) => subject)).toEqual([{ kind: "certificate", caId: 8n, certSn: "0a" }]);
+    const ca = { subject: { kind: "ca", caId: 8n } as const, until: Number.POSITIVE_INFINITY, reason: "" };
+    expect((await feed.add([{ ...ca, revokedBy: "local", revokedAtMs: 1 }])).length).toBe(1);
     await close();
   });
 

@@ -40,6 +40,9 @@ export interface Feed {
 /** Most entries of a feed: more would not fit into the bundles that verifiers take. */
 export const MAX_FEED_ENTRIES = 250_000;
 
+/** Most entries at which revocation lists still add any: in a feed that they have filled, operators can still revoke a CA. */
+export const MAX_LISTED_ENTRIES: number = MAX_FEED_ENTRIES - 1_000;
+
 /**
  * Where the feed is kept. Its number begins at the time at which the storage was made, and each change makes a higher one:
  * it never goes back but with the whole storage.

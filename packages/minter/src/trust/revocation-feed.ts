@@ -4,7 +4,7 @@ import { Unavailable } from "../errors.js";
 import type { Job } from "../jobs/leased-jobs.js";
 import type { Logger } from "../log.js";
 import type { Metrics } from "../metrics.js";
-import { type Feed, type FeedEntry, type FeedStore, MAX_FEED_ENTRIES, type NewRevocation } from "./feed-store.js";
+import { type Feed, type FeedEntry, type FeedStore, MAX_LISTED_ENTRIES, type NewRevocation } from "./feed-store.js";
 import type { PublishedKey } from "./public-documents.js";
 import { type FeedSettings, requireNotBehind } from "./published-number.js";
 import { subjectText } from "./subject-text.js";
@@ -186,7 +186,7 @@ export class RevocationFeed {
     }
     // First kept, then published: what is behind it can be told at the next start.
     await this.#keep(feed.number);
-    if (feed.entries.length >= MAX_FEED_ENTRIES)
+    if (feed.entries.length >= MAX_LISTED_ENTRIES)
       log.error({}, "the revocation feed is full: revoke CAs instead of machines");
     this.#known = { feed, revocations: new Revocations(feed.entries), readAtMs };
     metrics.set("tokens_feed_number", feed.number);
