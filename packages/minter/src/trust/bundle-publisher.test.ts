@@ -27,6 +27,7 @@ let nowMs = Date.parse("2030-01-01T00:00:00Z");
 let signatures: number;
 let isSignerDown: boolean;
 let isStorageDown = false;
+let whileSigning: () => Promise<void>;
 
 beforeAll(async () => {
   storage = await openSqliteStorage(":memory:");
@@ -54,15 +55,18 @@ afterAll(async () => {
 });
 beforeEach(() => {
   [signatures, isSignerDown, isStorageDown] = [0, false, false];
+  whileSigning = () => Promise.resolve();
   publisher = new BundlePublisher({ feed, signer, serviceAccount: "tokens@example.com" });
 });
 
 /** The key for bundles, which counts what it signs. */
 function signer(): Signer {
   const real = keys.signer("bundle");
-  const sign = (bytes: Uint8Array) => {
+  const sign = async (bytes: Uint8Array) => {
     signatures++;
-    return isSignerDown ? Promise.reject(new Unavailable("the HSM is away")) : real.sign(bytes);
+    if (isSignerDown) throw new Unavailable("the HSM is away");
+    await whileSigning();
+    return real.sign(bytes);
   };
   return { ...real, sign };
 }
@@ -195,6 +199,17 @@ describe("BundlePublisher", () => {
     await expect(answer()).rejects.toThrow(Unavailable);
     isSignerDown = false;
     expect(opened(await bodyOf()).number).toBe(feed.current().feed.number);
+  });
+
+  it("never says less than is known, also when that became known while it signed", async () => {
+    await answer();
+    nowMs += 120_000;
+    await feed.refresh();
+    whileSigning = async () => {
+      await revoke(machine(70));
+      isSignerDown = true;
+    };
+    await expect(answer()).rejects.toThrow(Unavailable);
   });
 
   it("changes its signer as soon as its key does", async () => {

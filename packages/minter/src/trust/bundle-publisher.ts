@@ -94,11 +94,10 @@ export class BundlePublisher {
 
   /** A signature that cannot be renewed is no harm as long as it says what is so: verifiers see how old it is. */
   async #upToDate(): Promise<SignedFeed> {
-    const { number } = this.#parts.feed.latest().feed;
     try {
       if (this.#isDue()) await this.#sign();
     } catch (error) {
-      if (this.#signed?.feed.number !== number) throw error;
+      if (this.#signed?.feed.number !== this.#parts.feed.latest().feed.number) throw error;
     }
     if (!this.#signed) throw new Unavailable("there is no trust bundle yet");
     return this.#signed;
