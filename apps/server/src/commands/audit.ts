@@ -1,8 +1,7 @@
 import { type Command, Option } from "commander";
 import type { AuditSource } from "../audit.js";
+import { adminServer } from "./admin-server.js";
 
-const server = () =>
-  new Option("--server <URL>", "the server's admin listener, for example unix:./data/admin.sock [TOKENS_SERVER]");
 const json = () => new Option("--json", "accepted for symmetry: output is JSON");
 
 /** `tokens audit`: what was minted and refused, and whether anybody changed the record of it. */
@@ -13,7 +12,7 @@ export function addAudit(tokens: Command): void {
     .description("Print the audit log as NDJSON, oldest record first, with LUCI's column names.")
     .option("--since <TIME>", "records from this time on, RFC 3339")
     .option("--kind <KIND...>", "only records of these kinds (such an export cannot be verified)")
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (options: AuditSource) => {
       const { printAudit } = await import("../audit.js");
@@ -24,7 +23,7 @@ export function addAudit(tokens: Command): void {
     .description("Print new records as they come, until Ctrl-C.")
     .option("--since <TIME>", "begin with records from this time on, RFC 3339 (default: now)")
     .option("--kind <KIND...>", "only records of these kinds")
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (options: AuditSource) => {
       const { followAudit } = await import("../audit.js");
@@ -38,7 +37,7 @@ export function addAudit(tokens: Command): void {
     .option("--export <FILE>", "verify an export (- is stdin) instead of a server's log")
     .option("--storage <FILE|URL>", "verify a server's storage directly")
     .option("--key <ID...>", "believe only checkpoints of these keys (default: those that the log names)")
-    .addOption(server())
+    .addOption(adminServer())
     .option("--json", "print the report as one JSON object")
     .action(async (options: AuditSource) => {
       const { verifyAudit } = await import("../audit.js");

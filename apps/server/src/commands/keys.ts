@@ -1,8 +1,7 @@
 import { type Command, Option } from "commander";
 import type { KeysSource } from "../keys.js";
+import { adminServer } from "./admin-server.js";
 
-const server = () =>
-  new Option("--server <URL>", "the server's admin listener, for example unix:./data/admin.sock [TOKENS_SERVER]");
 const json = () => new Option("--json", "print one JSON object a line");
 
 /** `tokens keys`: what signs, and what should no more. */
@@ -11,7 +10,7 @@ export function addKeys(tokens: Command): void {
   keys
     .command("list")
     .description("Print all signing keys: next, active, retired (still published), expired and tainted ones.")
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (options: KeysSource) => {
       const { listKeys } = await import("../keys.js");
@@ -21,7 +20,7 @@ export function addKeys(tokens: Command): void {
     .command("rotate")
     .description("Publish the next key. It signs when it has been published for the server's --key-lead.")
     .option("--purpose <PURPOSE>", "tokens (default), jwt, bundle, audit or ca")
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (options: KeysSource) => {
       const { rotateKey } = await import("../keys.js");
@@ -31,7 +30,7 @@ export function addKeys(tokens: Command): void {
     .command("taint")
     .description("End all trust in a key, at once and for ever. Tokens that it signed are refused everywhere.")
     .argument("<KEY>", "id of the key, as `tokens keys list` prints it")
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (keyId: string, options: KeysSource) => {
       const { taintKey } = await import("../keys.js");

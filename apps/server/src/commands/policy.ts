@@ -1,5 +1,6 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { CheckPolicyOptions } from "../check-policy.js";
+import { adminServer } from "./admin-server.js";
 
 const collect = (host: string, hosts: readonly string[] = []) => [...hosts, host];
 
@@ -24,9 +25,7 @@ export function addPolicy(tokens: Command): void {
   policy
     .command("import")
     .description("Make a server read its policy files now, all or none, and say what changed.")
-    .addOption(
-      new Option("--server <URL>", "the server's admin listener, for example unix:./data/admin.sock [TOKENS_SERVER]"),
-    )
+    .addOption(adminServer())
     .option("--json", "print one JSON object")
     .action(async (options: { server?: string; json?: true }) => {
       const { importPolicy } = await import("../import-policy.js");

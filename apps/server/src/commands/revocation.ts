@@ -1,8 +1,7 @@
 import { type Command, Option } from "commander";
 import type { RevocationOptions } from "../revocation.js";
+import { adminServer } from "./admin-server.js";
 
-const server = () =>
-  new Option("--server <URL>", "the server's admin listener, for example unix:./data/admin.sock [TOKENS_SERVER]");
 const json = () => new Option("--json", "print one JSON object a line");
 const reason = () => new Option("--reason <TEXT>", "why, for the other operators");
 
@@ -15,7 +14,7 @@ export function addMachine(tokens: Command): void {
     .argument("<FQDN>", "name of the machine, as in its tokens")
     .option("--until <TIME>", "until when, like 2026-06-01T12:00:00Z (default: for ever)")
     .addOption(reason())
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (fqdn: string, options: RevocationOptions) => {
       const { revokeMachine } = await import("../revocation.js");
@@ -25,7 +24,7 @@ export function addMachine(tokens: Command): void {
     .command("unrevoke")
     .description("End the revocation of a machine by its name. Exit code: 1 if there is none.")
     .argument("<FQDN>", "name of the machine")
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (fqdn: string, options: RevocationOptions) => {
       const { unrevokeMachine } = await import("../revocation.js");
@@ -42,7 +41,7 @@ export function addToken(tokens: Command): void {
     .argument("<FINGERPRINT>", "first 16 bytes of the SHA-256 of the token, in hex, as in the audit log")
     .option("--until <TIME>", "when the token expires (default: when every token has that is there now)")
     .addOption(reason())
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (fingerprint: string, options: RevocationOptions) => {
       const { revokeToken } = await import("../revocation.js");
@@ -58,7 +57,7 @@ export function addCaRevoke(ca: Command): void {
     )
     .argument("<NAME>", "common name of the CA, also of one that was removed")
     .addOption(reason())
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (name: string, options: RevocationOptions) => {
       const { revokeCa } = await import("../revocation.js");
@@ -72,7 +71,7 @@ export function addRevoked(tokens: Command): void {
     .command("revoked")
     .description("Print the entries of the revocation feed, oldest first.")
     .addOption(new Option("--kind <KIND>", "only these").choices(["token", "machine", "certificate", "ca"]))
-    .addOption(server())
+    .addOption(adminServer())
     .addOption(json())
     .action(async (options: RevocationOptions) => {
       const { listRevoked } = await import("../revocation.js");
