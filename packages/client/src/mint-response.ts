@@ -42,7 +42,7 @@ const TOKEN_BODY = 1;
 
 function text(bytes: Uint8Array | undefined): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes ?? new Uint8Array());
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     throw unreadable(error);
   }
@@ -60,10 +60,10 @@ export function readMintResponse(body: Uint8Array): MintedMachineToken {
   if (!tokenResponse) throw new MintError("BAD_RESPONSE", "token server didn't return a token");
   const inner = read(tokenResponse);
   const serviceVersion = text(inner.bytes.get(RESPONSE_SERVICE_VERSION));
-  const { bytes } = read(inner.bytes.get(LUCI_MACHINE_TOKEN) ?? new Uint8Array());
+  const { bytes } = read(inner.bytes.get(LUCI_MACHINE_TOKEN));
   const token = text(bytes.get(MACHINE_TOKEN));
   if (token === "") throw new MintError("BAD_RESPONSE", "the response has no machine token", { serviceVersion });
-  const seconds = read(bytes.get(EXPIRY) ?? new Uint8Array()).numbers.get(SECONDS) ?? 0n;
+  const seconds = read(bytes.get(EXPIRY)).numbers.get(SECONDS) ?? 0n;
   return { token, expirySeconds: Number(BigInt.asIntN(64, seconds)), serviceVersion };
 }
 
@@ -79,7 +79,8 @@ export function requireAudience(minted: MintedMachineToken, audience: readonly s
   throw new MintError("BAD_RESPONSE", "the token is not meant for the audience that was asked for", { serviceVersion });
 }
 
-function read(message: Uint8Array): ReturnType<typeof readFields> {
+/** What is absent reads as a message without fields. */
+function read(message: Uint8Array = new Uint8Array()): ReturnType<typeof readFields> {
   try {
     return readFields(message);
   } catch (error) {
