@@ -4,6 +4,7 @@ import { ErrorCode, MintMachineTokenResponseSchema } from "@tokens/api";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MintError } from "./errors.js";
+import { encodeAudience } from "./machine-token-request.js";
 import { readMintResponse, requireAudience } from "./mint-response.js";
 
 const bytesOf = (response: MessageInitShape<typeof MintMachineTokenResponseSchema>) =>
@@ -107,10 +108,23 @@ describe("requireAudience", () => {
     expect(requireAudience({ ...mintedFor(), token: "odd" }).token).toBe("odd");
   });
 
-  it.each([[[]], [["service:b"]], [["service:a", "service:b"]]])("refuses a token for %j instead of a", (audience) => {
+  it.each([
+    [[]],
+    [["service:b"]],
+    [["service:a", "service:b"]],
+    [["service:b", "service:a"]],
+    [["service:a", "service:a"]],
+  ])("refuses a token for %j instead of a", (audience) => {
     expect(() => requireAudience(mintedFor(...audience), ["service:a"])).toThrow(
       expect.objectContaining({ code: "BAD_RESPONSE", serviceVersion: "v" }),
     );
+  });
+
+  it("refuses a token that has those bytes in another field", () => {
+    const body = Buffer.concat([Buffer.from("120c", "hex"), encodeAudience(["service:a"])]);
+    const envelope = { tokenBody: body, keyId: "k", rsaSha256: Buffer.alloc(256) };
+    const minted = { token: encodeMachineToken(envelope), expirySeconds: 61, serviceVersion: "v" };
+    expect(() => requireAudience(minted, ["service:a"])).toThrow(expect.objectContaining({ code: "BAD_RESPONSE" }));
   });
 
   it("refuses what is no token when services were asked for", () => {

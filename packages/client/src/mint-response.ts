@@ -39,6 +39,7 @@ const MACHINE_TOKEN = 1;
 const EXPIRY = 2;
 const SECONDS = 1;
 const TOKEN_BODY = 1;
+const AUDIENCE = 1000;
 
 function text(bytes: Uint8Array | undefined): string {
   try {
@@ -73,8 +74,10 @@ export function readMintResponse(body: Uint8Array): MintedMachineToken {
  */
 export function requireAudience(minted: MintedMachineToken, audience: readonly string[] = []): MintedMachineToken {
   if (audience.length === 0) return minted;
-  const body = read(Buffer.from(minted.token, "base64")).bytes.get(TOKEN_BODY) ?? new Uint8Array();
-  if (Buffer.from(body).subarray(-encodeAudience(audience).length).equals(encodeAudience(audience))) return minted;
+  const body = Buffer.from(read(Buffer.from(minted.token, "base64")).bytes.get(TOKEN_BODY) ?? []);
+  const end = encodeAudience(audience);
+  const isAtEnd = body.subarray(-end.length).equals(end);
+  if (isAtEnd && !read(body.subarray(0, -end.length)).bytes.has(AUDIENCE)) return minted;
   const { serviceVersion } = minted;
   throw new MintError("BAD_RESPONSE", "the token is not meant for the audience that was asked for", { serviceVersion });
 }
