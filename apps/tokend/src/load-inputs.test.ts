@@ -56,6 +56,11 @@ describe("readInputs and openKey", () => {
     expect((await key.sign(Buffer.from("x"))).length).toBe(256);
   });
 
+  it("takes no key's name from a file: whoever writes that would choose a library to load", async () => {
+    writeFileSync(file("named.pem"), "pkcs11:token=t;object=o?module-path=/no/such.so", { mode: 0o600 });
+    await expect(load({ key: file("named.pem") })).rejects.toThrow("not a valid private key PEM");
+  });
+
   it("warns of a key that every user can read, or refuses it when it is told to", async () => {
     chmodSync(file("key.pem"), 0o644);
     await load();

@@ -6,6 +6,8 @@ import { isFile, isInToken, isReadableByAll, readSecret } from "./secret-source.
 
 /** What a token is minted with, as it was read. */
 export interface Inputs {
+  /** Where the key comes from. */
+  readonly key: string;
   readonly keyBytes: Buffer;
   readonly certificate: Buffer;
   /** Opens an encrypted key. */
@@ -24,28 +26,31 @@ export type InputFlags = Pick<
 
 /** Reads the key, the certificate and the CAs. Rejects with the error of the file system. */
 export async function readInputs(flags: InputFlags, warn: (message: string) => void): Promise<Inputs> {
-  const { backend, audience, certificateFile, caFile } = flags;
+  const { key, backend, audience, certificateFile, caFile } = flags;
   requirePrivate(flags, warn);
-  const keyBytes = await readSecret(flags.key);
+  const keyBytes = await readSecret(key);
   const certificate = readFileSync(certificateFile);
   const passphrase = flags.passphrase === "" ? undefined : trimLineEnd(await readSecret(flags.passphrase));
   const ca = caFile === "" ? undefined : readFileSync(caFile);
   const digest = inputsDigest({ backend, audience, certificate, key: keyBytes });
-  return { keyBytes, certificate, passphrase, ca, digest };
+  return { key, keyBytes, certificate, passphrase, ca, digest };
 }
 
 /**
  * Makes the key that signs of what was read. Rejects with a MachineKeyError that says what is wrong. Inputs whose digest
  * is that of the present token need none of this: they have minted it.
  */
-export async function openKey({ keyBytes, certificate, passphrase, ca }: Inputs): Promise<MachineKey> {
-  const [keyText, certificatePem] = [keyBytes.toString("latin1"), certificate.toString("latin1")];
+export async function openKey({ key, keyBytes, certificate, passphrase, ca }: Inputs): Promise<MachineKey> {
+  const certificatePem = certificate.toString("latin1");
   // Loaded only now: a run that finds a good token opens no key.
   const { loadMachineKey, MachineKeyError } = await import("@tokens/client/machine-key");
   if (ca && !(await areCertificates(ca))) throw new MachineKeyError("the CA file is no list of certificates in PEM");
-  if (!isInToken(keyText)) return loadMachineKey(keyText, certificatePem, passphrase ? { passphrase } : {});
+  // The flag says so, never what it names: whoever writes that file must not choose a library for the agent to load.
+  if (!isInToken(key)) {
+    return loadMachineKey(keyBytes.toString("latin1"), certificatePem, passphrase ? { passphrase } : {});
+  }
   const { openPkcs11Key } = await import("@tokens/client/pkcs11");
-  return openPkcs11Key(keyBytes.toString("utf8"), certificatePem, passphrase?.toString("utf8"));
+  return openPkcs11Key(key, certificatePem, passphrase?.toString("utf8"));
 }
 
 function requirePrivate({ key, strictPermissions }: InputFlags, warn: (message: string) => void): void {
