@@ -128,6 +128,7 @@ describe("googleIam", () => {
 
   it.each<[string, Answer]>([
     ["status 401 again and again", error(401, "UNAUTHENTICATED")],
+    ["a call that came too slowly", error(408, "UNKNOWN")],
     ["too many requests", error(429, "RESOURCE_EXHAUSTED")],
     ["status 500", error(500, "INTERNAL")],
     ["status 503", error(503, "UNAVAILABLE")],

@@ -28,8 +28,8 @@ const TIMEOUT_MS = 10_000;
 /** How long its access tokens live, in seconds, if they are not asked to live shorter. */
 const LIFE_SECONDS = 3600;
 
-/** The server is busy, or nobody knows: worth another try later. */
-const TOO_MANY_REQUESTS = 429;
+/** No word about the account: 401 is about this server's credentials, 408 and 429 about slow calls and too many. */
+const UNDECIDED: ReadonlySet<number> = new Set([401, 408, 429]);
 const SERVER_ERROR = 500;
 
 /** Makes tokens of Google's service accounts by Google's REST API, as LUCI does. */
@@ -98,11 +98,10 @@ async function ownToken(tokens: GoogleTokens): Promise<string> {
   }
 }
 
-/** 401 is about this server's credentials, whatever is asked; 200 without a token is no answer. */
+/** 200 without a token is no answer. */
 function failure(error: GoogleError): Error {
   const { status } = error;
-  const isNo =
-    status !== undefined && status >= 400 && status < SERVER_ERROR && status !== 401 && status !== TOO_MANY_REQUESTS;
+  const isNo = status !== undefined && status >= 400 && status < SERVER_ERROR && !UNDECIDED.has(status);
   if (isNo) return new CredentialRefused("REFUSED", `Google: ${error.message}`, error);
   return new Unavailable("cannot get tokens from Google now", `IAM: ${error.message}`, error);
 }
