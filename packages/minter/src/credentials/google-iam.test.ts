@@ -43,6 +43,9 @@ function bend(answer: Answer | (() => Answer | Promise<Answer>)) {
   };
 }
 
+/** A token that says when it ends, in the words of JSON. */
+const jwt = (exp: string) => `e30.${Buffer.from(`{"exp":${exp}}`).toString("base64url")}.x`;
+
 const thrown = (call: Promise<unknown>) =>
   call.then(
     () => expect.unreachable("it was made"),
@@ -137,6 +140,11 @@ describe("googleIam", () => {
     ["an answer without a token", [200, {}]],
     ["an answer without an end", [200, { accessToken: "x", token: "x.e30.x" }]],
     ["an end that is no time", [200, { accessToken: "x", expireTime: "soon", token: "a.b" }]],
+    ["an end without a zone", [200, { accessToken: "x", expireTime: "2100-01-01T00:00:00", token: jwt("0") }]],
+    [
+      "an end that no clock reaches",
+      [200, { accessToken: "x", expireTime: "2100-13-01T00:00:00Z", token: jwt("9e15") }],
+    ],
     ["a token that is no JWT", [200, { accessToken: "x", expireTime: "3600", token: "a.b.c" }]],
     ["an end of the wrong kind", [200, { accessToken: 1, expireTime: 2, token: 3 }]],
   ])("does not know after %s", async (_, answer) => {

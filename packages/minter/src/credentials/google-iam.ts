@@ -111,10 +111,16 @@ function credentialOf(token: unknown, expiryMs: number | undefined): Credential 
   throw new Unavailable("cannot get tokens from Google now", "IAM: an answer without a token or its end");
 }
 
+/** Without a zone it would be another moment on each machine. */
+const RFC3339 = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/;
+
 function expiryOfTime(time: unknown): number | undefined {
-  const ms = typeof time === "string" && /^\d{4}-\d\d-\d\dT/.test(time) ? Date.parse(time) : NaN;
+  const ms = typeof time === "string" && RFC3339.test(time) ? Date.parse(time) : NaN;
   return Number.isNaN(ms) ? undefined : ms;
 }
+
+/** The last second that an answer and a record can name: it ends the year 9999. */
+const LAST_SECOND = 253_402_300_799;
 
 /** The end that a JWT says it has. Google made it, so nothing is verified. */
 function expiryOfJwt(token: unknown): number | undefined {
@@ -122,7 +128,7 @@ function expiryOfJwt(token: unknown): number | undefined {
   if (claims === undefined || signature === undefined || more.length > 0) return undefined;
   try {
     const { exp } = JSON.parse(Buffer.from(claims, "base64url").toString("utf8")) as { exp?: unknown };
-    return typeof exp === "number" && exp > 0 ? exp * 1000 : undefined;
+    return typeof exp === "number" && exp > 0 && exp <= LAST_SECOND ? exp * 1000 : undefined;
   } catch {
     // Whatever it is, it is no JWT.
     return undefined;
