@@ -8,6 +8,7 @@ import {
   type RefreshState,
   refreshWaitMs,
 } from "./refresh-schedule.js";
+import { systemClock } from "./system-clock.js";
 
 /** A token, and when it is over. */
 export interface KeptToken {
@@ -45,10 +46,6 @@ interface Entry<Token> {
 
 /** Most tokens that are kept; the one that was not used for longest goes first. */
 const MAX_TOKENS = 1000;
-
-const wallClock = Date.now;
-const monotonicClock = performance.now.bind(performance);
-const systemClock = (): Moment => ({ wallMs: wallClock(), monotonicMs: monotonicClock() });
 
 /**
  * Keeps tokens, one for each key. A token that is used is refreshed beside its users from about half of its life on; one

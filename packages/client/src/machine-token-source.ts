@@ -10,6 +10,7 @@ import {
   refreshWaitMs,
   splayOf,
 } from "./refresh-schedule.js";
+import { systemClock } from "./system-clock.js";
 import type { TokenSource } from "./token-source.js";
 
 /** What a source of fresh tokens needs. */
@@ -23,10 +24,6 @@ export interface MachineTokenSourceOptions {
   /** From 0 to 1. Default: Math.random. */
   readonly random?: () => number;
 }
-
-const wallClock = Date.now;
-const monotonicClock = performance.now.bind(performance);
-const systemClock = (): Moment => ({ wallMs: wallClock(), monotonicMs: monotonicClock() });
 
 /**
  * Keeps a machine token in memory and fresh: it is refreshed beside its users, at half of its life. While the server is
