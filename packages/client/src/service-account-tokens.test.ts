@@ -79,8 +79,8 @@ describe("ServiceAccountTokens", () => {
     await tokens.idToken(id);
     pass(40 * MINUTE);
     expect((await tokens.idToken(id)).token).toBe("token-1");
-    await expect.poll(() => asked.length).toBe(2);
-    expect((await tokens.idToken(id)).token).toBe("token-2");
+    await expect.poll(async () => (await tokens.idToken(id)).token, { timeout: 20_000 }).toBe("token-2");
+    expect(asked).toHaveLength(2);
     server.code = Code.Unavailable;
     pass(50 * MINUTE + 1);
     await expect(tokens.idToken(id)).rejects.toMatchObject({ code: "UNAVAILABLE" });
