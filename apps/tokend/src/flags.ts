@@ -106,7 +106,7 @@ export const MONITORING_FLAGS: FlagDefinitions = Object.fromEntries(
 const ONE_SHOT_FLAGS: FlagDefinitions = {
   ...KEEP_FLAGS,
   "force-refresh": flag("bool", "false", "get a new token even if the old one is fine"),
-  splay: flag("duration", "0s", "wait up to this long first, each host its own time, on top of -timeout"),
+  splay: flag("duration", "0s", "wait up to this long before a call, each host its own time, on top of -timeout"),
   ...MONITORING_FLAGS,
 };
 
