@@ -6,19 +6,19 @@ export interface Connection {
   /** What it is known by. */
   readonly name: string;
   isOpen: boolean;
-  /** Complete requests that are being answered on it. */
+  /** Complete requests on it whose answers have not begun to go out. */
   answering: number;
 }
 
 /**
  * The open connections of a port, so many at most. A new one takes the place of the one for which nothing has been done
- * for the longest: who holds connections and sends nothing shuts nobody out, and nobody loses an answer.
+ * for the longest: who holds connections and neither sends nor reads shuts nobody out, and nobody else loses an answer.
  */
 export class Connections {
   readonly #max: number;
   readonly #onCutOff: () => void;
   readonly #open = new Map<string, Connection>();
-  /** Those without a complete request, the longest first. */
+  /** Those for which there is nothing to do but wait for their clients, the longest first. */
   readonly #waiting = new Set<Connection>();
 
   constructor(max: number, onCutOff: () => void) {
@@ -45,16 +45,21 @@ export class Connections {
     return this.#open.get(nameOf(socket));
   }
 
-  /** A complete request came in on a connection. */
-  beginAnswer(connection: Connection): void {
+  /**
+   * A complete request came in on a connection. To be told by the result whenever a part of the answer goes out, and when
+   * the client is gone: from then on it is the client's turn, and a client that does not read is one that waits.
+   */
+  beginAnswer(connection: Connection): () => void {
     connection.answering++;
     this.#waiting.delete(connection);
-  }
-
-  /** The request was answered, or its client is gone. */
-  endAnswer(connection: Connection): void {
-    connection.answering--;
-    if (connection.answering === 0 && connection.isOpen) this.#waiting.add(connection);
+    let isOurTurn = true;
+    return () => {
+      if (isOurTurn) connection.answering--;
+      isOurTurn = false;
+      if (connection.answering > 0 || !connection.isOpen) return;
+      this.#waiting.delete(connection);
+      this.#waiting.add(connection);
+    };
   }
 
   #cutOffOne(): boolean {

@@ -19,13 +19,18 @@ class Port {
   readonly answers: (() => void)[] = [];
   port = 0;
 
-  static async open(maxConnections: number, limits = { maxBytes: 1_000, maxMs: 3_600_000 }, tls?: TlsFiles) {
+  static async open(
+    maxConnections: number,
+    limits = { maxBytes: 1_000, maxMs: 3_600_000 },
+    tls?: TlsFiles,
+    text = "answer",
+  ) {
     const made = new Port();
     const count = (_: string, labels: Readonly<Record<string, string>> = {}) =>
       void made.counted.push(labels["reason"] ?? "");
     const handler: Handler = (request, response) => {
       request.resume();
-      request.on("end", () => made.answers.push(() => void (response as ServerResponse).end("answer")));
+      request.on("end", () => made.answers.push(() => void (response as ServerResponse).end(text)));
     };
     const guard = portGuard(maxConnections, { count }, limits);
     const listener = await listen(handler, { host: "127.0.0.1", port: 0 }, tls, guard);
@@ -156,5 +161,37 @@ describe("attack 14: slow streams of HTTP/2", () => {
       })
       .toBe("answer");
     session.destroy();
+  });
+});
+
+describe("attack 14: clients that never read their answers", () => {
+  const answered = async (port: Port) => {
+    await port.letGo();
+    // The answer is out, as far as the server can send it.
+    await new Promise(setImmediate);
+  };
+
+  it("give way to a new connection, however little of an answer HTTP/2 lets through", async () => {
+    const port = await Port.open(1);
+    const session = connectHttp2(`http://127.0.0.1:${port.port}`, { settings: { initialWindowSize: 0 } });
+    let isClosed = false;
+    session.on("error", () => undefined).on("close", () => (isClosed = true));
+    session.request({ ":path": "/" }).on("error", () => undefined);
+    await answered(port);
+    const next = port.client(GET);
+    await port.letGo();
+    await next.isServed();
+    await expect.poll(() => isClosed).toBe(true);
+  });
+
+  it("give way to a new connection, however much of an answer waits for HTTP/1.1", async () => {
+    const port = await Port.open(1, undefined, undefined, "x".repeat(32 * 1024 * 1024));
+    const silent = port.client(GET);
+    silent.socket.pause();
+    await answered(port);
+    const next = port.client(GET);
+    await port.letGo();
+    await next.isServed();
+    silent.socket.destroy();
   });
 });

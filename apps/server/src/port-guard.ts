@@ -1,6 +1,7 @@
+import type { ServerResponse } from "node:http";
 import { Connections } from "./connections.js";
 import { type IncompleteLimits, IncompleteRequests } from "./incomplete-requests.js";
-import type { PortGuard } from "./listener.js";
+import type { Handler, PortGuard } from "./listener.js";
 import type { PrometheusMetrics } from "./prometheus.js";
 
 /** Large enough for a flood of slow requests to be worth nothing, and a fraction of any server's memory. */
@@ -19,11 +20,27 @@ export function portGuard(
     const connection = connections.of(request.socket);
     incomplete.follow(request, response, () => {
       if (!connection) return;
-      connections.beginAnswer(connection);
-      // Both response classes take this call, but TypeScript cannot call a method of a union of them.
-      (response as NodeJS.EventEmitter).once("close", () => connections.endAnswer(connection));
+      onHandOver(response, connections.beginAnswer(connection));
     });
     handler(request, response);
   };
   return { connections, guard, close: () => incomplete.close() };
+}
+
+/**
+ * Tells of each part of an answer that goes out, and when its client is gone. When all of it has arrived would be too late:
+ * that is up to the client.
+ */
+function onHandOver(response: Parameters<Handler>[1], handOver: () => void): void {
+  // Both response classes take these calls, but TypeScript cannot call a method of a union of them.
+  const out = response as ServerResponse;
+  const telling =
+    <Given extends unknown[], Result>(call: (...given: Given) => Result) =>
+    (...given: Given): Result => {
+      handOver();
+      return call.apply(out, given);
+    };
+  out.writeHead = telling(out.writeHead) as typeof out.writeHead;
+  out.write = telling(out.write) as typeof out.write;
+  out.once("close", handOver);
 }
