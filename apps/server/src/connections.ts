@@ -28,6 +28,8 @@ export class Connections {
 
   /** Takes a connection in, or closes it when all others are being answered. */
   add(socket: Socket): void {
+    // Its client is gone already, and without an address it would be taken for any other like it.
+    if (socket.remoteAddress === undefined) return void socket.destroy();
     const name = nameOf(socket);
     if (this.#open.size >= this.#max && !this.#cutOffOne()) {
       this.#onCutOff();
@@ -79,7 +81,7 @@ export class Connections {
   }
 }
 
-/** The address at the other end: with TLS there are two sockets for one connection, and both have it. */
-function nameOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/** The addresses of both ends: with TLS there are two sockets for one connection, and both have them. */
+function nameOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
