@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
-import { connect as connectHttp2 } from "node:http2";
+import { connect as connectHttp2, type Http2Session } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -173,6 +173,27 @@ describe.skipIf(!hasOpenssl)("a TLS port (needs openssl)", () => {
     rmSync(folder, { recursive: true });
     return files;
   }
+
+  it("closes an HTTP/2 connection without a byte, as a plain port does", async () => {
+    const tls = makeTls();
+    const sessions: (Http2Session | undefined)[] = [];
+    const handler: Handler = (request, response) => {
+      if ("stream" in request) sessions.push(request.stream.session);
+      (response as ServerResponse).end();
+    };
+    const [plain, secure] = [await start(handler), await start(handler, tls)];
+    const authorities = [`http://127.0.0.1:${plain.port}`, `https://127.0.0.1:${secure.port}`];
+    for (const authority of authorities) {
+      const client = connectHttp2(authority, { ca: tls.cert, servername: "localhost" }).on("error", () => undefined);
+      const closed = new Promise((resolve) => client.on("close", resolve));
+      client.request({ ":path": "/" }).resume();
+      await expect.poll(() => sessions.length).toBe(1);
+      const session = sessions.pop();
+      expect(session && Reflect.get(session, "timeout")).toBe(120_000);
+      session?.emit("timeout");
+      await closed;
+    }
+  });
 
   it("speaks HTTP/1.1 and HTTP/2 by ALPN, and stops", async () => {
     const tls = makeTls();

@@ -49,7 +49,6 @@ const HEADERS_MS = 15_000;
 const REQUEST_MS = 30_000;
 /** How often slow clients are looked for: few are cut off at a time, so that nobody else waits meanwhile. */
 const CHECKING_MS = 100;
-
 const HANDSHAKE_MS = 10_000;
 /** After so long without a byte an HTTP/2 connection is closed, in milliseconds. Node does that for HTTP/1.1 by itself. */
 const IDLE_HTTP2_MS = 120_000;
@@ -125,11 +124,12 @@ async function drain(open: OpenServer, sockets: ReadonlySet<Socket>, graceMs: nu
   for (const socket of sockets) socket.destroy();
 }
 
-/** Sessions close once their streams are done. */
+/** Closes sessions on which nothing happens; the result closes all, each once its streams are done. */
 function trackSessions(server: Http2Server): () => void {
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
     sessions.add(session);
+    session.setTimeout(IDLE_HTTP2_MS, () => session.destroy());
     session.on("close", () => sessions.delete(session));
   });
   return () => {
@@ -139,7 +139,7 @@ function trackSessions(server: Http2Server): () => void {
 
 function plainServer(handler: Handler): OpenServer {
   const http1 = createHttp1Server(http1Options, handler);
-  const http2 = createHttp2Server(http2Options, handler).setTimeout(IDLE_HTTP2_MS);
+  const http2 = createHttp2Server(http2Options, handler);
   const closeSessions = trackSessions(http2);
   // It never listens itself. Without this event it would neither time slow requests out nor know which are idle.
   http1.emit("listening");
