@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
 import { connect as connectHttp2, type Http2Session } from "node:http2";
-import { request as httpsRequest } from "node:https";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -173,6 +173,26 @@ describe.skipIf(!hasOpenssl)("a TLS port (needs openssl)", () => {
     rmSync(folder, { recursive: true });
     return files;
   }
+
+  it("is as patient with slow and idle clients of HTTP/1.1 as a plain port", async () => {
+    const tls = makeTls();
+    const servers: unknown[] = [];
+    const { port } = await start((request, response) => {
+      servers.push(Reflect.get(request.socket, "server"));
+      (response as ServerResponse).end();
+    }, tls);
+    const agent = new HttpsAgent({ keepAlive: true, ca: tls.cert });
+    const keepAlive = await new Promise((resolve, reject) => {
+      const request = httpsRequest({ host: "127.0.0.1", port, servername: "localhost", agent });
+      request.on("response", (response) => resolve(response.resume().headers["keep-alive"])).on("error", reject);
+      request.end();
+    });
+    agent.destroy();
+    expect(keepAlive).toBe("timeout=5");
+    // What Node holds slow clients to.
+    const limits = { headersTimeout: 15_000, requestTimeout: 30_000, connectionsCheckingInterval: 100 };
+    expect(servers).toMatchObject([limits]);
+  });
 
   it("closes an HTTP/2 connection without a byte, as a plain port does", async () => {
     const tls = makeTls();

@@ -50,7 +50,8 @@ const REQUEST_MS = 30_000;
 /** How often slow clients are looked for: few are cut off at a time, so that nobody else waits meanwhile. */
 const CHECKING_MS = 100;
 const HANDSHAKE_MS = 10_000;
-/** After so long without a byte an HTTP/2 connection is closed, in milliseconds. Node does that for HTTP/1.1 by itself. */
+/** How long a connection may wait for its next request over HTTP/1.1, and be without a byte over HTTP/2, in milliseconds. */
+const IDLE_HTTP1_MS = 5_000;
 const IDLE_HTTP2_MS = 120_000;
 /** Connections that the system may take before we do: a burst of them must not make it drop any. */
 const BACKLOG = 4096;
@@ -60,6 +61,7 @@ const http1Options = {
   headersTimeout: HEADERS_MS,
   requestTimeout: REQUEST_MS,
   connectionsCheckingInterval: CHECKING_MS,
+  keepAliveTimeout: IDLE_HTTP1_MS,
 };
 const http2Options = { settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: 100 } };
 
@@ -198,9 +200,11 @@ function tlsOptions({ cert, key, clientCa }: TlsFiles) {
 
 function secureServer(handler: Handler, tls: TlsFiles): OpenServer {
   const server = createSecureServer(
-    { ...http1Options, ...http2Options, ...tlsOptions(tls), allowHTTP1: true, handshakeTimeout: HANDSHAKE_MS },
+    { ...http2Options, ...tlsOptions(tls), allowHTTP1: true, handshakeTimeout: HANDSHAKE_MS },
     handler,
   );
+  // As options Node does not heed them here: it has limits of minutes of its own, and looks at these properties.
+  Object.assign(server, http1Options);
   const closeSessions = trackSessions(server);
   const active = new Map<Socket, number>();
   const count = (socket: Socket, step: number) => active.set(socket, (active.get(socket) ?? 0) + step);
