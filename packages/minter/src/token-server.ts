@@ -4,29 +4,25 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { TokenMinter } from "@tokens/api";
 import { Admin, CertificateAuthorities, Operator } from "@tokens/api/admin";
 import { isIdentity, type Revocations, type TrustSource } from "@tokens/machine-auth";
-import { credentialKinds, type KnownCallers } from "./access/credential-kinds.js";
+import { credentialKinds } from "./access/credential-kinds.js";
 import { callerIdentifier } from "./access/identify-caller.js";
-import type { AuditMode } from "./audit/audit-log.js";
 import { exportAuditRpc } from "./audit/audit-rpc.js";
 import { explainRpc } from "./audit/explain.js";
-import type { RetentionAges } from "./audit/retention.js";
 import { type Audit, startAudit } from "./audit/start-audit.js";
 import { certificateStatus } from "./certificate-authorities/certificate-status.js";
 import { authoritiesRpc } from "./certificate-authorities/authorities-rpc.js";
-import type { RevocationLists } from "./certificate-authorities/check-machine-certificate.js";
 import { inspectDelegationTokenRpc } from "./delegation/inspect-delegation-token.js";
 import { delegationTokenRpc } from "./delegation/mint-delegation-token.js";
-import { type GoogleAccounts, openCredentials } from "./credentials/open-credentials.js";
+import { openCredentials } from "./credentials/open-credentials.js";
 import { projectTokenRpc } from "./project-tokens/mint-project-token.js";
 import { serviceAccountTokenRpc } from "./service-accounts/mint-service-account-token.js";
 import { ServiceUrls } from "./delegation/service-urls.js";
 import { importedAuthorities, tokensOfCa } from "./certificate-authorities/known-authorities.js";
-import { type Authorities, type CrlSettings, startAuthorities } from "./certificate-authorities/start-authorities.js";
+import { type Authorities, startAuthorities } from "./certificate-authorities/start-authorities.js";
 import { startJobs } from "./jobs/leased-jobs.js";
 import { keysRpcs } from "./keys/keys-rpc.js";
-import { DEFAULT_KEY_SETTINGS, type KeySettings, SigningKeys } from "./keys/signing-keys.js";
+import { DEFAULT_KEY_SETTINGS, SigningKeys } from "./keys/signing-keys.js";
 import type { Signer } from "./keys/signer.js";
-import type { Logger } from "./log.js";
 import { machineChecks } from "./machine-checks.js";
 import { certificateAdmission } from "./machine-tokens/admit-certificate.js";
 import { CertificateCache } from "./machine-tokens/certificate-cache.js";
@@ -34,86 +30,27 @@ import { encodeMintResponse } from "./machine-tokens/encode-mint-response.js";
 import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
 import { SeenRequests } from "./machine-tokens/seen-requests.js";
-import { type Metrics, noMetrics } from "./metrics.js";
+import { noMetrics } from "./metrics.js";
 import { compilePolicy, type Policy } from "./policies/compile-policy.js";
 import { followPolicies, policyImportJob } from "./policies/follow-policies.js";
 import { importPoliciesRpc, importRpcs } from "./policies/import-rpcs.js";
 import { PoliciesInForce, type PolicyImport } from "./policies/policies-in-force.js";
-import type { PolicySource } from "./policies/policy-reader.js";
-import { admitCalls } from "./rpc/admit-calls.js";
-import { answerErrors } from "./rpc/answer-errors.js";
-import { authenticateCaller } from "./rpc/authenticate-caller.js";
-import { type CallLimits, DEFAULT_CALL_LIMITS } from "./rpc/call-queue.js";
-import { clampDeadline } from "./rpc/clamp-deadline.js";
 import { type DirectMethod, directMethods } from "./rpc/direct-call.js";
-import { MAX_CALL_MS, MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
+import { MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
 import { prpcHandler } from "./rpc/prpc.js";
-import type { Rate } from "./rpc/rate-limit.js";
-import { requireAdmin } from "./rpc/require-admin.js";
-import type { Storage } from "./storage/storage.js";
+import { routerOptions } from "./rpc/router-options.js";
+import { DEFAULT_AUDIT_SETTINGS, type TokenServerParts } from "./token-server-parts.js";
 import {
   CERTIFICATES_PATH,
   type PublicDocuments,
   type PublishedKeys,
   publicDocuments,
-  type ServerIdentity,
 } from "./trust/public-documents.js";
 import { BundlePublisher } from "./trust/bundle-publisher.js";
 import { ownTrust } from "./trust/own-trust.js";
-import { type FeedSettings, forgetfulNumber } from "./trust/published-number.js";
+import { forgetfulNumber } from "./trust/published-number.js";
 import { RevocationFeed } from "./trust/revocation-feed.js";
 import { revocationsRpcs } from "./trust/revocations-rpc.js";
-
-/** What a token server is made of. */
-export interface TokenServerParts extends ServerIdentity, KnownCallers {
-  readonly storage: Storage;
-  /** Where the policy files are. What is imported from them is kept in the storage, and is in force on all replicas. */
-  readonly policySource: PolicySource;
-  readonly crl?: CrlSettings;
-  /** Services, as `host:port`, that delegations may name by a URL with a private address. Default: none. */
-  readonly serviceHosts?: ReadonlySet<string>;
-  /** Who accepts the access tokens that this server makes itself. Default: its public URL. */
-  readonly accessTokenAudience?: string | undefined;
-  /** Service accounts whose tokens Google makes. Default: none; this server makes the tokens of all others. */
-  readonly googleAccounts?: GoogleAccounts;
-  /** Whether this is a server for trials, where projects may have other service accounts. Default: no. */
-  readonly isStaging?: boolean;
-  /** Default: required; records of machines are kept for 90 days, those of decisions for a year. */
-  readonly audit?: AuditSettings;
-  readonly log: Logger;
-  readonly metrics?: Metrics;
-  /** How signing keys are kept and follow each other. Default: in this process and the storage; the lead is 10 minutes. */
-  readonly keys?: KeySettings;
-  /** Default: what was published is remembered as long as this server runs. */
-  readonly feed?: FeedSettings;
-  /** Signs all tokens in place of those keys, and is never replaced. */
-  readonly signer?: Signer;
-  /** The revocation lists in force. Default: those that are fetched. */
-  readonly revocations?: RevocationLists;
-  /** What a request's `server_name` may say, where the policy of a CA wants one. Default: nothing, so that none fits. */
-  readonly serverNames?: () => ReadonlySet<string>;
-  /** How many used requests are remembered at most, where the policy of a CA wants nonces. Default: a million. */
-  readonly seenCapacity?: number;
-  /** How many calls are answered and wait at a time, and how often somebody may call. Default: no rates. */
-  readonly load?: LoadSettings;
-  /** Unix milliseconds. */
-  readonly clock?: () => number;
-}
-
-/** How tokens and refusals are recorded. */
-export interface AuditSettings {
-  readonly mode: AuditMode;
-  readonly ages: RetentionAges;
-}
-
-/** What keeps a server from having more to do than it can. */
-export interface LoadSettings {
-  readonly calls?: Partial<CallLimits>;
-  /** How often one peer address may call. */
-  readonly perAddress?: Rate;
-  /** How often one certificate may ask for a token. */
-  readonly perCertificate?: Rate;
-}
 
 /** A token server without its sockets: RPCs for any Connect adapter, and documents for any web server. */
 export interface TokenServer {
@@ -137,8 +74,6 @@ export interface TokenServer {
 }
 
 const monotonic = performance.now.bind(performance);
-const DAY_MS = 86_400_000;
-const defaultAudit: AuditSettings = { mode: "required", ages: { machines: 90 * DAY_MS, decisions: 365 * DAY_MS } };
 
 /**
  * Puts a token server together and starts its periodic work. Rejects with a TypeError for a service account that no
@@ -232,7 +167,7 @@ async function startWork(parts: TokenServerParts & Pick<Complete, "metrics" | "c
     ...tools,
   });
   const signer = () => keys.signer("audit");
-  const audit = startAudit({ ...(parts.audit ?? defaultAudit), store: storage.audit, signer, ...tools });
+  const audit = startAudit({ ...(parts.audit ?? DEFAULT_AUDIT_SETTINGS), store: storage.audit, signer, ...tools });
   const policies = await openPolicies(parts, clock);
   const cas = () => policies.current().cas;
   const authorities = await startAuthorities({
@@ -348,9 +283,8 @@ function routesOf(parts: Complete, policies: PoliciesInForce, { recorder }: Audi
   };
 }
 
-/** Errors are answered outermost, so that whatever goes wrong further in is answered in the same way. */
 function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOptions {
-  const { policy, clock, trust, metrics, load = {} } = parts;
+  const { policy, clock, trust, load = {} } = parts;
   const identify = callerIdentifier({
     kinds: credentialKinds(parts, machineChecks(parts).ofClients),
     trust,
@@ -358,20 +292,5 @@ function routerOptionsOf(parts: Complete, { recorder }: Audit): ConnectRouterOpt
     policy,
     clock,
   });
-  return {
-    acceptCompression: [],
-    readMaxBytes: MAX_REQUEST_BYTES,
-    interceptors: [
-      answerErrors({ ...parts, recorder }),
-      admitCalls({
-        limits: { ...DEFAULT_CALL_LIMITS, ...load.calls },
-        perAddress: load.perAddress,
-        metrics,
-        clock: monotonic,
-      }),
-      clampDeadline(MAX_CALL_MS),
-      authenticateCaller(identify, clock),
-      requireAdmin(policy, recorder, parts.serviceVersion),
-    ],
-  };
+  return routerOptions({ ...parts, recorder, identify, calls: load.calls, perAddress: load.perAddress, monotonic });
 }
