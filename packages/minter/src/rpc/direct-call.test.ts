@@ -7,7 +7,7 @@ import {
   MintMachineTokenResponseSchema,
   TokenMinter,
 } from "@tokens/api";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type DirectMethod, directMethods } from "./direct-call.js";
 
 const PATH = "/tokenserver.minter.TokenMinter/MintMachineToken";
@@ -136,4 +136,21 @@ describe("a direct call", () => {
       '{"code":"permission_denied","message":"no"}',
     ]);
   });
+
+  it.each([{}, { "connect-timeout-ms": "60000" }, { "connect-timeout-ms": "9999999999" }])(
+    "is told to give up when no call may take longer, whatever its client waits for (%j)",
+    async (announced) => {
+      vi.useFakeTimers();
+      const aborted: boolean[] = [];
+      const method = methodOf((_, { signal }) => {
+        for (const ms of [29_999, 1]) {
+          vi.advanceTimersByTime(ms);
+          aborted.push(signal.aborted);
+        }
+        return response("v");
+      });
+      await call(method, { ...binary, ...announced }).finally(() => vi.useRealTimers());
+      expect(aborted).toEqual([false, true]);
+    },
+  );
 });

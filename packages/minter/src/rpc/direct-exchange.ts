@@ -2,6 +2,7 @@ import { create, type DescMethod, type DescMethodUnary, type DescService, type M
 import type { ContextValues, HandlerContext, Interceptor, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
 import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
 import { parseTimeout } from "@connectrpc/connect/protocol-connect";
+import { MAX_CALL_MS } from "./limits.js";
 import type { UnaryMethod } from "./method-collector.js";
 
 /** A call in Connect's unary protocol whose body is here as a whole. */
@@ -179,7 +180,10 @@ class DirectContext implements HandlerContext {
   }
 }
 
-/** How long a call may take. Its signal is made when somebody asks for it: for most calls nobody does. */
+/**
+ * How long a call may take: as long as its client says, and no longer than any call. Its signal is made when somebody asks
+ * for it: for most calls nobody does.
+ */
 class Lifetime {
   readonly #call: DirectCall;
   readonly #shutdown: AbortSignal | undefined;
@@ -196,12 +200,13 @@ class Lifetime {
 
   timeoutMs(): number | undefined {
     const { timeoutMs } = parseTimeout(this.#call.header.get(TIMEOUT_HEADER), Infinity);
-    return timeoutMs === undefined ? undefined : timeoutMs - (this.#clock() - this.#beganMs);
+    return timeoutMs === undefined ? undefined : this.#leftOf(timeoutMs);
   }
 
   get signal(): AbortSignal {
     if (!this.#signal) {
-      const deadline = createDeadlineSignal(this.timeoutMs());
+      const leftMs = this.#leftOf(MAX_CALL_MS);
+      const deadline = createDeadlineSignal(Math.min(this.timeoutMs() ?? leftMs, leftMs));
       const controller = createLinkedAbortController(deadline.signal, this.#call.gone(), this.#shutdown);
       this.#signal = { controller, cleanUp: deadline.cleanup };
     }
@@ -211,5 +216,9 @@ class Lifetime {
   end(): void {
     this.#signal?.cleanUp();
     this.#signal?.controller.abort();
+  }
+
+  #leftOf(ms: number): number {
+    return ms - (this.#clock() - this.#beganMs);
   }
 }
