@@ -70,7 +70,7 @@ export async function fetchCrlNow(name: string, options: CaOptions): Promise<num
     const json = toJson(FetchCRLResponseSchema, response);
     print(options.json ? json : JSON.stringify(json, undefined, 2));
     return EXIT.ok;
-  });
+  }, CANNOT_TELL_OF_LIST);
 }
 
 function refuse(message: string, { json }: CaOptions): number {
@@ -79,15 +79,17 @@ function refuse(message: string, { json }: CaOptions): number {
   return EXIT.no;
 }
 
-/** Whom the server cannot serve now, and whom it is not reached by, learns nothing: that is neither yes nor no. */
-const UNKNOWN = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled];
+/** What a server says that cannot tell now, that has a bug or that is not reached: that is neither yes nor no. */
+const CANNOT_TELL = [Code.Canceled, Code.Unknown, Code.DeadlineExceeded, Code.Internal, Code.Unavailable];
+/** Of a list that it does not take the server says `unknown`, as LUCI's does: there it is a no. */
+const CANNOT_TELL_OF_LIST = CANNOT_TELL.filter((code) => code !== Code.Unknown);
 
-async function orExitCode(ask: () => Promise<number>): Promise<number> {
+async function orExitCode(ask: () => Promise<number>, cannotTell: readonly Code[] = CANNOT_TELL): Promise<number> {
   try {
     return await ask();
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
     console.error(`tokens: ${error.rawMessage}`);
-    return UNKNOWN.includes(error.code) ? EXIT.unknown : EXIT.no;
+    return cannotTell.includes(error.code) ? EXIT.unknown : EXIT.no;
   }
 }
