@@ -6,7 +6,11 @@ import { defineConfig } from "vitest/config";
 // Node itself adds "import" or "require": named here, CommonJS packages would get ES modules from require().
 const conditions = ["@tokens/source", "node", "default"];
 
-function project(name: string, test: { include: string[]; isolate?: boolean }) {
+/** SoftHSM reads where its tokens are once a process: its tests get a process a file. */
+const hsm = ["packages/client/src/pkcs11-key.test.ts", "packages/minter/src/keys/pkcs11/*.test.ts"];
+const never = ["**/node_modules/**", "**/dist/**"];
+
+function project(name: string, test: { include: string[]; exclude?: string[]; isolate?: boolean }) {
   return { extends: true as const, test: { name, ...test } };
 }
 
@@ -26,7 +30,7 @@ export default defineConfig({
   },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    exclude: ["**/node_modules/**", "**/dist/**"],
+    exclude: never,
     // Most of the time tests wait: for processes, commits and deadlines. The default is one worker less than there are cores.
     maxWorkers: Math.max(2, availableParallelism()),
     execArgv: ["--import", fileURLToPath(new URL("scripts/ts-workers.mjs", import.meta.url))],
@@ -37,7 +41,12 @@ export default defineConfig({
     reporters: ["default", "./scripts/count-reporter.mjs"],
     projects: [
       // One process runs many of these files and loads the sources once: a third less time. They share no state but modules.
-      project("unit", { include: ["{packages,scripts}/**/*.test.ts", "apps/*/src/**/*.test.ts"], isolate: false }),
+      project("unit", {
+        include: ["{packages,scripts}/**/*.test.ts", "apps/*/src/**/*.test.ts"],
+        exclude: [...never, ...hsm],
+        isolate: false,
+      }),
+      project("hsm", { include: hsm }),
       project("e2e", { include: ["apps/*/e2e/**/*.test.ts", "examples/**/*.test.ts"] }),
     ],
   },
