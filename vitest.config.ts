@@ -33,6 +33,7 @@ export default defineConfig({
     exclude: never,
     // Most of the time tests wait: for processes, commits and deadlines. The default is one worker less than there are cores.
     maxWorkers: Math.max(2, availableParallelism()),
+    globalSetup: fileURLToPath(new URL("scripts/softhsm.ts", import.meta.url)),
     execArgv: ["--import", fileURLToPath(new URL("scripts/ts-workers.mjs", import.meta.url))],
     // A machine at a tenth of the usual speed must pass too; what these limits catch is what never ends.
     testTimeout: 120_000,

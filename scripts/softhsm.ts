@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -49,12 +49,17 @@ export function describeWithSoftHsm(name: string, body: () => void): void {
 }
 
 function whatIsMissing(): string | undefined {
-  try {
-    execFileSync("softhsm2-util", ["--version"], { stdio: "pipe" });
-  } catch {
-    return "SoftHSM is not installed (softhsm2-util)";
-  }
-  return isDriverBuilt() || buildDriver() ? undefined : "pkcs11js cannot be compiled here";
+  if (!isSoftHsmInstalled()) return "SoftHSM is not installed (softhsm2-util)";
+  return isDriverBuilt() ? undefined : "pkcs11js cannot be compiled here";
+}
+
+function isSoftHsmInstalled(): boolean {
+  return spawnSync("softhsm2-util", ["--version"], { stdio: "ignore" }).status === 0;
+}
+
+/** Builds the driver, if need be, before any test runs: two processes that built it at once would spoil each other's. */
+export function setup(): void {
+  if (isSoftHsmInstalled() && !isDriverBuilt()) buildDriver();
 }
 
 /** The folder of the driver, which pnpm installs without running its build script. */
@@ -67,15 +72,9 @@ function isDriverBuilt(): boolean {
   return existsSync(join(driverFolder(), "build/Release/pkcs11.node"));
 }
 
-/** Compiles it with the headers that lie beside Node, in some seconds. */
-function buildDriver(): boolean {
+/** Compiles it with the headers that lie beside Node, in some seconds. Without a compiler there is none: its tests are skipped. */
+function buildDriver(): void {
   const node = dirname(dirname(realpathSync(process.execPath)));
-  const npm = join(node, "lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js");
-  if (!existsSync(npm)) return false;
-  try {
-    execFileSync(process.execPath, [npm, "rebuild", `--nodedir=${node}`], { cwd: driverFolder(), stdio: "pipe" });
-    return isDriverBuilt();
-  } catch {
-    return false;
-  }
+  const gyp = join(node, "lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js");
+  spawnSync(process.execPath, [gyp, "rebuild", `--nodedir=${node}`], { cwd: driverFolder(), stdio: "ignore" });
 }
