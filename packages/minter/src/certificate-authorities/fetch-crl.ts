@@ -48,7 +48,7 @@ export async function fetchCrl(fetch: CrlFetch): Promise<CrlAnswer> {
   const signal = AbortSignal.timeout(fetch.timeoutMs);
   try {
     const url = new URL(fetch.url);
-    const addresses = await Promise.race([addressesOf(url, fetch), endOf(signal)]);
+    const addresses = await addressesOf(url, fetch, signal);
     const response = await get(url, addresses, fetch, signal);
     return await read(response, fetch);
   } catch (error) {
@@ -58,13 +58,6 @@ export async function fetchCrl(fetch: CrlFetch): Promise<CrlAnswer> {
   }
 }
 
-/** Rejects when the time is up: looking up a name cannot be broken off. */
-function endOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, fail) => {
-    signal.addEventListener("abort", () => fail(new Error("the time is up")), { once: true });
-  });
-}
-
 function sentence(error: unknown): string {
   if (!(error instanceof Error)) return "the fetch failed";
   const code = "code" in error ? String(error.code) : undefined;
@@ -72,8 +65,12 @@ function sentence(error: unknown): string {
 }
 
 /** The addresses that are connected to: looked up once, so that nobody can change them after the look. */
-async function addressesOf(url: URL, { crlHosts, resolve }: CrlFetch): Promise<readonly LookupAddress[]> {
-  const addresses = await guardedAddresses(url, crlHosts, resolve);
+async function addressesOf(
+  url: URL,
+  { crlHosts, resolve }: CrlFetch,
+  signal: AbortSignal,
+): Promise<readonly LookupAddress[]> {
+  const addresses = await guardedAddresses(url, crlHosts, signal, resolve);
   if (addresses) return addresses;
   throw new CrlForbidden(`the host of crl_url has a private address; --allow-crl-host ${url.host} allows it`);
 }

@@ -39,7 +39,7 @@ export async function fetchServiceId(text: string, fetch: ServiceFetch, signal: 
 
 async function fetchDocument(url: URL, fetch: ServiceFetch, signal: AbortSignal): Promise<Uint8Array> {
   const unreachable = (cause: unknown) => new ServiceUnreachable("it cannot be reached", { cause });
-  const addresses = await before(signal, guardedAddresses(url, fetch.hosts, fetch.resolve)).catch((error: unknown) => {
+  const addresses = await guardedAddresses(url, fetch.hosts, signal, fetch.resolve).catch((error: unknown) => {
     throw unreachable(error);
   });
   if (!addresses) throw new Error("its address is not public");
@@ -56,16 +56,6 @@ async function fetchDocument(url: URL, fetch: ServiceFetch, signal: AbortSignal)
   } finally {
     response.destroy();
   }
-}
-
-/** A look-up of a name cannot be stopped; nobody waits for it longer than for the rest. */
-function before<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((done, fail) => {
-    const stop = () => fail(new Error("the time is up"));
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(done, fail).finally(() => signal.removeEventListener("abort", stop));
-  });
 }
 
 function requireStatus(status: number): void {

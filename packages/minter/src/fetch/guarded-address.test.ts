@@ -1,6 +1,9 @@
 import { expect, it } from "vitest";
 import { guardedAddresses, isPublicAddress, lookupOf } from "./guarded-address.js";
 
+/** No time limit. */
+const never = new AbortController().signal;
+
 it.each(["8.8.8.8", "172.32.0.1", "2606:4700::1111"])("takes %s for public", (address) => {
   expect(isPublicAddress(address)).toBe(true);
 });
@@ -34,7 +37,7 @@ it("finds no address of a host that has a private one among its own, unless it i
     { address: "10.0.0.1", family: 4 },
   ];
   const find = (hosts: string[]) =>
-    guardedAddresses(new URL("https://a.example.com"), new Set(hosts), () => Promise.resolve(both));
+    guardedAddresses(new URL("https://a.example.com"), new Set(hosts), never, () => Promise.resolve(both));
   expect(await find([])).toBeUndefined();
   expect(await find(["a.example.com:444", "b.example.com:443"])).toBeUndefined();
   expect(await find(["a.example.com:443"])).toEqual(both);
@@ -43,17 +46,27 @@ it("finds no address of a host that has a private one among its own, unless it i
 it.each(["https://2130706433", "https://0x7f.1", "https://127.1", "https://[::ffff:7f00:1]", "https://[::1]"])(
   "sees through the spelling of %s",
   async (url) => {
-    expect(await guardedAddresses(new URL(url), new Set())).toBeUndefined();
+    expect(await guardedAddresses(new URL(url), new Set(), never)).toBeUndefined();
   },
 );
 
 it("looks a name up once, and connects to what was found", async () => {
   const answers = ["8.8.8.8", "127.0.0.1"].map((address) => [{ address, family: 4 }]);
-  const found = await guardedAddresses(new URL("https://a.example.com"), new Set(), async () => answers.shift() ?? []);
+  const resolve = async () => answers.shift() ?? [];
+  const found = await guardedAddresses(new URL("https://a.example.com"), new Set(), never, resolve);
   const lookup = lookupOf(found ?? []);
   for (const all of [true, false]) {
     const result = await new Promise((done) => lookup("a.example.com", { all }, (_, address) => done(address)));
     expect(result).toEqual(all ? [{ address: "8.8.8.8", family: 4 }] : "8.8.8.8");
   }
   expect(answers).toHaveLength(1);
+});
+
+it("waits for a name no longer than it may", async () => {
+  const silent = () => new Promise<never>(() => {});
+  for (const signal of [AbortSignal.abort(), AbortSignal.timeout(1)]) {
+    await expect(guardedAddresses(new URL("https://a.example.com"), new Set(), signal, silent)).rejects.toThrow(
+      "the time is up",
+    );
+  }
 });

@@ -66,16 +66,28 @@ export const resolveName: ResolveName = (host) => lookup(host, { all: true, verb
 
 /**
  * The addresses of a URL's host, looked up once; undefined if one of them is not public and the host is not allowed to
- * have such. Whoever connects by `lookupOf` connects to these, whatever the name means a moment later.
+ * have such. Whoever connects by `lookupOf` connects to these, whatever the name means a moment later. Rejects when the
+ * name cannot be looked up before the signal aborts.
  */
 export async function guardedAddresses(
   url: URL,
   hosts: AllowedHosts,
+  signal: AbortSignal,
   resolve: ResolveName = resolveName,
 ): Promise<readonly LookupAddress[] | undefined> {
-  const addresses = await resolve(hostOf(url));
+  const addresses = await before(signal, resolve(hostOf(url)));
   const isGood = addresses.every(({ address }) => isPublicAddress(address)) || isAllowedHost(url, hosts);
   return isGood ? addresses : undefined;
+}
+
+/** A look-up of a name cannot be stopped; nobody waits for it longer than for the rest. */
+function before<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((done, fail) => {
+    const stop = () => fail(new Error("the time is up"));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    promise.then(done, fail).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 /** A look-up for Node's sockets that always finds these addresses. */
