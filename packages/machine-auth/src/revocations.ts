@@ -44,9 +44,14 @@ export class Revocations {
     return this.#tokens.size === 0 ? NEVER : (this.#tokens.get(tokenFingerprint(token)) ?? NEVER);
   }
 
-  /** Until when a machine token is revoked, whatever took it away. Empty lists, the usual case, cost nothing. */
+  /** Until when a machine token is revoked, whatever took it away. */
   machineTokenUntil(token: string, origin: MachineTokenOrigin): number {
-    let until = this.tokenUntil(token);
+    return Math.max(this.tokenUntil(token), this.machineUntil(origin));
+  }
+
+  /** Until when every token of this origin is revoked. Empty lists, the usual case, cost nothing. */
+  machineUntil(origin: MachineTokenOrigin): number {
+    let until = NEVER;
     if (this.#machines.size > 0) until = Math.max(until, this.#machines.get(origin.machineFqdn) ?? NEVER);
     if (this.#cas.size > 0) until = Math.max(until, this.#cas.get(origin.caId) ?? NEVER);
     if (this.#certificates.size > 0) {

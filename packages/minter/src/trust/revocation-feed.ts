@@ -111,14 +111,13 @@ export class RevocationFeed {
     nowSeconds: number,
   ): string | undefined {
     const { revocations, feed } = this.current();
-    // No token is asked about. Whoever revokes the fingerprint of the empty text revokes nobody: it has no entry below.
-    if (nowSeconds >= revocations.machineTokenUntil("", machine)) return undefined;
+    if (nowSeconds >= revocations.machineUntil(machine)) return undefined;
     const { machineFqdn, caId, certSn } = machine;
     const entry = feed.entries.find(({ subject, until }) => {
       const names = { token: undefined, machine: machineFqdn, ca: `${caId}`, certificate: `${caId}:${certSn}` };
       return until > nowSeconds && subjectText(subject) === names[subject.kind];
     });
-    if (!entry) return undefined;
+    if (!entry) return "it was revoked";
     const { subject, revokedBy, reason } = entry;
     return `the ${subject.kind} ${subjectText(subject)} was revoked by ${revokedBy}: ${reason || "no reason was given"}`;
   }
