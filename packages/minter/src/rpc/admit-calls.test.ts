@@ -52,6 +52,16 @@ describe("admitCalls", () => {
     await Promise.all([...others, ...mine]);
   });
 
+  it("takes the addresses of one IPv6 network for one sender", async () => {
+    const door = new Door({ perAddress: { count: 1, perMs: 1000 } });
+    const good = [door.call("2001:db8::1"), door.call("2001:db8:0:1::1")];
+    await expect(door.call("2001:db8::2")).rejects.toMatchObject({ name: "Unavailable" });
+    for (const each of good) {
+      await door.letGo();
+      await each;
+    }
+  });
+
   it("turns away an address that calls too often, and no other", async () => {
     const door = new Door({ perAddress: { count: 1, perMs: 1000 } });
     const good = [door.call("a"), door.call("b")];

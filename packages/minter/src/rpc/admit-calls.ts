@@ -4,6 +4,7 @@ import { type CallLimits, CallQueue } from "./call-queue.js";
 import { listenerKey } from "./listener.js";
 import { peerAddressKey } from "./peer.js";
 import { type Rate, RateLimit } from "./rate-limit.js";
+import { senderOf } from "./sender.js";
 
 /** What admits calls. */
 export interface Admission {
@@ -25,9 +26,9 @@ export function admitCalls({ limits, perAddress, metrics, clock }: Admission): I
   return (next) => async (request) => {
     const { contextValues } = request;
     if (contextValues.get(listenerKey) === "admin") return next(request);
-    const address = contextValues.get(peerAddressKey);
-    takeFrom(rates, address, metrics);
-    const turn = queue.enter(address);
+    const sender = senderOf(contextValues.get(peerAddressKey));
+    takeFrom(rates, sender, metrics);
+    const turn = queue.enter(sender);
     if (turn) await turn;
     try {
       return await next(request);
@@ -37,9 +38,9 @@ export function admitCalls({ limits, perAddress, metrics, clock }: Admission): I
   };
 }
 
-function takeFrom(rates: RateLimit | undefined, address: string, metrics: Metrics): void {
+function takeFrom(rates: RateLimit | undefined, sender: string, metrics: Metrics): void {
   try {
-    rates?.take(address);
+    rates?.take(sender);
   } catch (error) {
     metrics.count("tokens_calls_shed_total", { reason: "address_rate" });
     throw error;
