@@ -212,7 +212,7 @@ export const IsRevokedCertRequestSchema: GenMessage<IsRevokedCertRequest> = /*@_
  */
 export type IsRevokedCertResponse = Message<"tokenserver.admin.IsRevokedCertResponse"> & {
   /**
-   * Whether the serial number is in the revocation list in force.
+   * Whether the serial number is in one of the CA's lists in force: its own, or one of a CA below it.
    *
    * @generated from field: bool revoked = 1;
    */
@@ -382,7 +382,7 @@ export const CertificateAuthorities: GenService<{
     output: typeof GetCAStatusResponseSchema;
   },
   /**
-   * IsRevokedCert looks a serial number up in the revocation list of a CA.
+   * IsRevokedCert looks a serial number up in all revocation lists of a CA.
    *
    * @generated from rpc tokenserver.admin.CertificateAuthorities.IsRevokedCert
    */
