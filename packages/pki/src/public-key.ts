@@ -104,7 +104,7 @@ export function whyKeyMayNotSign(key: SubjectPublicKey): string | undefined {
 
 /**
  * The points of small order on Curve25519, the bit of the sign cleared: for such a key anybody can make signatures that
- * OpenSSL takes. Three of them have a second form, which is no less readable.
+ * OpenSSL takes. Two of them have a second form, which is no less readable.
  */
 const SMALL_ORDER_POINTS: ReadonlySet<string> = new Set([
   "0000000000000000000000000000000000000000000000000000000000000000",
