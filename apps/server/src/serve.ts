@@ -22,6 +22,7 @@ import { tokenServerHandler } from "./http-handler.js";
 import { type Handler, listen, type PortGuard, type TlsFiles } from "./listener.js";
 import { oidcIssuers } from "./oidc-settings.js";
 import { makeDataFolder, openStorage } from "./open-storage.js";
+import { logLines } from "./log-lines.js";
 import { portGuard } from "./port-guard.js";
 import { parseNetworks } from "./peer-address.js";
 import { prometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
@@ -37,7 +38,7 @@ const STOP_GRACE_MS = 30_000;
 
 /** Runs the server until SIGTERM or SIGINT. Prints one line on stdout when it accepts calls; logs go to stderr. */
 export async function serve(settings: Settings): Promise<void> {
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, logLines(2));
   const address = parseTcpAddress(settings.listen, "listen");
   const admin = settings["admin-listen"] ?? `unix:${join(settings.data, "admin.sock")}`;
   const adminAddress = parseAdminAddress(admin, "admin-listen");
