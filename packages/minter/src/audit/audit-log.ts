@@ -56,8 +56,8 @@ interface Pending extends ChainEntry {
 }
 
 /**
- * The audit log of this process. Records that come while a commit is under way share the next one, so that durability
- * costs a delay and not throughput. Each process writes chains of its own.
+ * The audit log of this process. Records that come while a commit is under way, or in the same turn of the event loop,
+ * share the next one, so that durability costs a delay and not throughput. Each process writes chains of its own.
  */
 export class AuditLog {
   readonly #parts: AuditLogParts;
@@ -120,6 +120,7 @@ export class AuditLog {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length + this.#notes.length > 0) {
+      await endOfTurn();
       const batch = this.#take();
       try {
         await this.#commit(batch);
@@ -186,6 +187,11 @@ export class AuditLog {
   #lose(kind: AuditKind): void {
     this.#parts.metrics.count("tokens_audit_lost_total", { kind });
   }
+}
+
+/** When all that this turn of the event loop has to do is done. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function pendingOf({ kind, columns }: AuditEntry): Pending {
