@@ -97,7 +97,7 @@ describe("tokens audit export", () => {
         },
       ]);
     const [refusal] = await rows("--kind", "refusal");
-    expect(server.log()).toContain(String(refusal?.["reference_id"]));
+    await expect.poll(() => server.log()).toContain(String(refusal?.["reference_id"]));
   });
 
   it("counts refusals of strangers, and sums them up at the latest when the server stops", async () => {

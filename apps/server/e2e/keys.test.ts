@@ -98,7 +98,7 @@ describe("a rotation under load", () => {
 describe("tokens keys", () => {
   it("taints: nothing is signed until there is a successor, and nobody trusts the key any more", async () => {
     const server = await start(newPath("data"), "--key-lead", "2s");
-    expect(server.log()).toMatch(/key-lead under 35s/);
+    await expect.poll(() => server.log()).toMatch(/key-lead under 35s/);
     const [first] = await tokensOf(server);
     const load = new MintingLoad(server.url, fleet, 1);
     await expect.poll(() => load.tokens.length).toBeGreaterThan(0);
@@ -134,7 +134,7 @@ describe("the key-encryption key", () => {
   it("is needed again once it was used; without it the folder yields no key", async () => {
     const [data, kek] = [newPath("data"), kekFile()];
     const plain = await start(data);
-    expect(plain.log()).toMatch(/rest in plain/);
+    await expect.poll(() => plain.log()).toMatch(/rest in plain/);
     await plain.stop();
     await (await start(data, "--key-encryption-key", kek)).stop();
     const files = readdirSync(data).map((name) => readFileSync(join(data, name)));

@@ -37,7 +37,7 @@ describe("tokens policy import", () => {
       'groups.groups["a"].globs: + "bot:*example.com"',
       'groups.groups["a"].members: + "user:x@example.com"',
     ]);
-    expect(server.log()).toContain("policy imported");
+    await expect.poll(() => server.log()).toContain("policy imported");
   });
 
   it("puts nothing into force that has an error, and names it", async () => {
@@ -69,7 +69,7 @@ describe("a server that starts with bad files", () => {
     await (await start()).stop();
     groups('groups { name: "A" }');
     const server = await start();
-    expect(server.log()).toContain("the policy before stays in force");
+    await expect.poll(() => server.log()).toContain("the policy before stays in force");
     expect((await importTo(server)).code).toBe(1);
   });
 });

@@ -98,7 +98,7 @@ describe.runIf(hasOpenssl)("revocation with a CA of openssl and a server of its 
       expect.objectContaining({ revokedCertsCount: "1", crlNumber: "2" }),
     ]);
     expect([await mint(first), await mint(second)]).toEqual(["UNTRUSTED_CERTIFICATE", "SUCCESS"]);
-    expect(server.log()).toContain("REVOKED: certificate");
+    await expect.poll(() => server.log()).toContain("REVOKED: certificate");
     await expect.poll(() => verdict(revoked)).toBe("REVOKED");
     expect(await verdict(good)).toMatch(/^bot:luci-token-server-test-2/);
     expect((await tokens("revoked", "--kind", "certificate")).stdout).toContain(`by crl ${CA}`);
@@ -141,7 +141,7 @@ describe.runIf(hasOpenssl)("revocation with a CA of openssl and a server of its 
     const early = await fetchCrl();
     expect([early.code, early.stderr]).toEqual([3, expect.stringContaining("HTTP 404")]);
     expect(await mint(second)).toBe("UNTRUSTED_CERTIFICATE");
-    expect(server.log()).toContain("CRL_NOT_READY");
+    await expect.poll(() => server.log()).toContain("CRL_NOT_READY");
 
     crls.list = ca.makeCrl();
     expect((await fetchCrl()).code).toBe(0);
@@ -208,7 +208,7 @@ describe.runIf(hasOpenssl)("revocation with a CA of openssl and a server of its 
     crls.list = ca.makeCrl();
     writePolicy();
     server = await startServer(["--config", join(folder, "config"), "--data", join(folder, "data")]);
-    expect(server.log()).toContain("names a private address");
+    await expect.poll(() => server.log()).toContain("names a private address");
     const { code, stderr } = await fetchCrl();
     expect([code, stderr]).toEqual([1, expect.stringContaining("private address")]);
     expect(crls.requests).toBe(0);
