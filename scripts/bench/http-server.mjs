@@ -34,12 +34,13 @@ const listening = (server) =>
 
 /** Our server with all that stands before a handler. */
 async function ourPort() {
-  const { directMethods, startTokenServer } = await import("@tokens/minter");
-  const { encodeMintResponse } = await import("@tokens/minter/testing");
+  const { startTokenServer } = await import("@tokens/minter");
+  const { directMethods, encodeMintResponse } = await import("@tokens/minter/testing");
   const { policyOfFiles } = await import("@tokens/minter/policy");
   const { openSqliteStorage } = await import("@tokens/minter/sqlite");
   const { listen } = await import("@tokens/server/dist/listener.js");
   const { tokenServerHandler } = await import("@tokens/server/dist/http-handler.js");
+  const { portGuard } = await import("@tokens/server/dist/port-guard.js");
   const { prometheusMetrics } = await import("@tokens/server/dist/prometheus.js");
   const quiet = () => undefined;
   const server = await startTokenServer({
@@ -50,17 +51,16 @@ async function ourPort() {
     policySource: policyOfFiles({}),
     log: { info: quiet, warn: quiet, error: quiet },
   });
+  const metrics = prometheusMetrics();
   const parts = {
-    metrics: prometheusMetrics(),
+    metrics,
     isReady: () => true,
     listener: "public",
     trustedProxies: new BlockList(),
   };
   const direct = directMethods(routes, server.routerOptions, [{ method, encode: encodeMintResponse }]);
-  const { port } = await listen(tokenServerHandler({ ...parts, server: { ...server, routes, direct } }), {
-    host: "127.0.0.1",
-    port: 0,
-  });
+  const handler = tokenServerHandler({ ...parts, server: { ...server, routes, direct } });
+  const { port } = await listen(handler, { host: "127.0.0.1", port: 0 }, undefined, portGuard(10_000, metrics));
   return port;
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import { countBytes } from "./counted-request.js";
 
 type Request = IncomingMessage | Http2ServerRequest;
 type Response = ServerResponse | Http2ServerResponse;
@@ -59,7 +60,7 @@ export class IncompleteRequests {
     if (hasNoBody(request)) return onComplete();
     const incomplete = { cutOff: cutterOf(request), bytes: 0, sinceMs: this.#clock() };
     this.#coming.add(incomplete);
-    watchBytes(request, (bytes) => this.#receive(incomplete, bytes));
+    countBytes(request, (bytes) => this.#receive(incomplete, bytes));
     const stop = () => this.#forget(incomplete);
     (request as IncomingMessage).once("end", () => {
       // A stream of HTTP/2 that was cut off ends, too.
@@ -96,16 +97,6 @@ export class IncompleteRequests {
     };
     while (isLate()) this.#cutOffOldest("too_slow");
   }
-}
-
-/** Where a stream takes its bytes in. To listen for them would make it flow before anybody reads. */
-function watchBytes(request: Request, onBytes: (bytes: number) => void): void {
-  const stream = request as IncomingMessage;
-  const push = stream.push.bind(stream);
-  stream.push = (chunk: Uint8Array | null, encoding) => {
-    if (chunk) onBytes(chunk.length);
-    return push(chunk, encoding);
-  };
 }
 
 function hasNoBody(request: Request): boolean {

@@ -9,6 +9,7 @@ import {
 } from "node:http2";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Address } from "./address.js";
+import { CountedHttp2Request, CountedRequest } from "./counted-request.js";
 
 /** Answers a request of either HTTP version. */
 export type Handler = (
@@ -63,7 +64,10 @@ const http1Options = {
   connectionsCheckingInterval: CHECKING_MS,
   keepAliveTimeout: IDLE_HTTP1_MS,
 };
-const http2Options = { settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: 100 } };
+const http2Options = {
+  Http2ServerRequest: CountedHttp2Request,
+  settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: 100 },
+};
 
 /** What an HTTP/2 client sends before anything else begins with these three bytes, and no HTTP/1.1 request does. */
 const HTTP2_PREFACE = "PRI";
@@ -140,7 +144,7 @@ function trackSessions(server: Http2Server): () => void {
 }
 
 function plainServer(handler: Handler): OpenServer {
-  const http1 = createHttp1Server(http1Options, handler);
+  const http1 = createHttp1Server({ ...http1Options, IncomingMessage: CountedRequest }, handler);
   const http2 = createHttp2Server(http2Options, handler);
   const closeSessions = trackSessions(http2);
   // It never listens itself. Without this event it would neither time slow requests out nor know which are idle.
@@ -200,7 +204,13 @@ function tlsOptions({ cert, key, clientCa }: TlsFiles) {
 
 function secureServer(handler: Handler, tls: TlsFiles): OpenServer {
   const server = createSecureServer(
-    { ...http2Options, ...tlsOptions(tls), allowHTTP1: true, handshakeTimeout: HANDSHAKE_MS },
+    {
+      ...http2Options,
+      ...tlsOptions(tls),
+      allowHTTP1: true,
+      Http1IncomingMessage: CountedRequest,
+      handshakeTimeout: HANDSHAKE_MS,
+    },
     handler,
   );
   // As options Node does not heed them here: it has limits of minutes of its own, and looks at these properties.

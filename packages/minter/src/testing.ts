@@ -8,4 +8,5 @@ export {
 export { signerContract, type SignerCase } from "./keys/contract/signer-contract.js";
 export { storageContract } from "./storage/contract/contract.js";
 export type { StorageCase } from "./storage/contract/storage-case.js";
+export { directMethods } from "./rpc/direct-call.js";
 export { encodeMintResponse } from "./machine-tokens/encode-mint-response.js";
