@@ -15,11 +15,13 @@ interface Named {
   readonly alternativeNames?: readonly GeneralName[] | undefined;
 }
 
-/** The names that constraints look at: the subject, the alternative names, or else e-mail addresses in the subject. */
+/**
+ * The names that constraints look at: the subject, the alternative names, and e-mail addresses in the subject. RFC 5280
+ * demands the last only where there are no alternative names; but who reads them there does not ask for others first.
+ */
 export function namesOf({ subject, alternativeNames = [] }: Named): SubjectName[] {
-  const names = [...alternativeNames];
+  const names = [...alternativeNames, ...emailsIn(subject)];
   if (!isEmptyName(subject)) names.push({ form: "directory", name: subject });
-  if (!alternativeNames.some(({ form }) => form === "email")) names.push(...emailsIn(subject));
   return names;
 }
 

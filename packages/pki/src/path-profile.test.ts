@@ -111,6 +111,15 @@ const failing: [check: CertificateCheckName, what: string, chain: () => Chain][]
     "constraints of an intermediate",
     () => underMiddleWith(...ofCa, nameConstraints([], ["dns:example.com"])),
   ],
+  [
+    "name_constraints",
+    "a mail address in the subject beside a permitted one",
+    () => {
+      const middle = root.intermediate("Middle", { extensions: [...ofCa, nameConstraints(["email:example.com"])] });
+      const extensions = [...usual, subjectAltName("email:a@example.com")];
+      return [middle.issue(name("emailAddress=a@example.net"), { extensions }), middle, root];
+    },
+  ],
   ["certificate_policies", "no policy where one is demanded", () => underMiddleWith(...ofCa, policyConstraints(0))],
   ["critical_extension", "one in the certificate", () => leafWith(unknownExtension(true))],
   ["critical_extension", "one in the CA", () => underCaWith(...ofCa, unknownExtension(true))],
