@@ -73,6 +73,7 @@ const unclear: [name: string, base: string][] = [
   ["uri:https://[2001:db8::1]/", "uri:.example.com"],
   ["uri:urn:example:a", "uri:.example.com"],
   ["uri:https:///path", "uri:.example.com"],
+  ["uri:https://evil.net\\@a.example.com/", "uri:.example.com"],
   ["ip:c00002", "ip:c0000200ffffff00"],
   ["other:a", "other:a"],
   ["rid:1.2.3", "rid:1.2.3"],

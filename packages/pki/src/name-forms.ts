@@ -89,8 +89,11 @@ function hostWithin(host: string, base: string): boolean {
   return base.startsWith(".") ? host.endsWith(base) : host === base;
 }
 
+/** RFC 3986 §3.2: scheme, user, host, port. A user with a backslash would be a host to readers that take it for a slash. */
+const URI = /^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._~!$&'()*+,;=:%-]*@)?([^/?#@:[\]]+)(?::\d*)?(?:[/?#]|$)/i;
+
 function uriWithin(uri: string, base: string, unclear: boolean): boolean {
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#@:[\]]+)(?::\d*)?(?:[/?#]|$)/i.exec(uri)?.[1];
+  const authority = URI.exec(uri)?.[1];
   const host = authority && lower(authority);
   if (host === undefined || !HOST.test(host) || /^[\d.]+$/.test(host)) return unclear;
   return hostWithin(host, base);
