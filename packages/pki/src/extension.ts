@@ -6,6 +6,8 @@ export function readExtension(list: DerReader): { oid: string; isCritical: boole
   const oid = readOid(extension.read(TAG.oid, "extension").content, "extension");
   const critical = extension.optional(TAG.boolean, "extension");
   const isCritical = critical !== undefined && readBoolean(critical.content, "extension");
+  // X.690 §11.5: a value that is the default is left out.
+  if (critical && !isCritical) extension.deviate("extension: a default that is written out");
   const value = list.within(extension.read(TAG.octetString, "extension").content);
   extension.end("extension");
   return { oid, isCritical, value };

@@ -102,6 +102,7 @@ describe("readExtensions", () => {
     ["an extension that is a set", () => der(0x31, oid("1.2.3"), octets())],
     ["an extension without a value", () => sequence(oid("1.2.3"))],
     ["a boolean that is neither", () => sequence(oid("1.2.3"), der(0x01, Buffer.of(1)), octets())],
+    ["criticality that is written out though there is none", () => sequence(oid("1.2.3"), boolean(false), octets())],
     ["basic constraints that are no sequence", () => extension(ID.basic, boolean(true))],
     ["a negative path length", () => extension(ID.basic, sequence(boolean(true), integer(-1)))],
     ["key usage with bits left over", () => extension(ID.keyUsage, der(0x03, Buffer.of(1, 0x81)))],

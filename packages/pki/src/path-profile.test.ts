@@ -7,6 +7,7 @@ import { checkCertificate } from "./check-certificate.js";
 import { CERTIFICATE_CHECKS, type CertificateCheckName } from "./errors.js";
 import {
   basicConstraints,
+  boolean,
   certificatePolicies,
   der,
   distributionPoints,
@@ -17,6 +18,7 @@ import {
   keyUsage,
   name,
   nameConstraints,
+  octets,
   oid,
   policyConstraints,
   sequence,
@@ -68,6 +70,7 @@ const failing: [check: CertificateCheckName, what: string, chain: () => Chain][]
   ],
   ["encoding", "an empty relative name", () => [root.issue(sequence(set())), root]],
   ["encoding", "key usage without any use", () => [root.issue(HOST, { extensions: [keyUsage()] }), root]],
+  ["encoding", "a default that is written out", () => leafWith(sequence(oid("1.2.3"), boolean(false), octets()))],
   ["encoding", "a CA's key usage without any use", () => underCaWith(basicConstraints(true), keyUsage())],
   ["version", "version 1", () => [root.issue(HOST, { version: 1, extensions: [] }), root]],
   ["version", "version 2", () => [root.issue(HOST, { version: 2, extensions: [] }), root]],
