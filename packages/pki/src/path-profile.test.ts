@@ -144,6 +144,7 @@ const failing: [check: CertificateCheckName, what: string, chain: () => Chain][]
     "the only name there is",
     () => [root.issue(name(), { extensions: [...usual, subjectAltName(`dns:${HOST}`)] }), root],
   ],
+  ["extension_criticality", "no name at all", () => [root.issue(name(), { extensions: usual }), root]],
   ["key_usage", "no digital signatures", () => [root.issue(HOST, { extensions: [keyUsage("keyEncipherment")] }), root]],
   [
     "key_usage",

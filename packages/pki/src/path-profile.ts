@@ -134,7 +134,9 @@ function whyMarkedWrongly(certificate: Certificate, path: CertificatePath): stri
   if (certificate === path.at(-1)) must.push(EXTENSION.basicConstraints);
   if (isEmptyName(subject)) must.push(EXTENSION.subjectAltName);
   const unmarked = must.find((oid) => present.has(oid) && !critical.has(oid));
-  return unmarked && `has extension ${unmarked}, which must be critical and is not`;
+  if (unmarked !== undefined) return `has extension ${unmarked}, which must be critical and is not`;
+  // §4.1.2.6: then the names are in subjectAltName.
+  return when(isEmptyName(subject) && !present.has(EXTENSION.subjectAltName), "names nobody");
 }
 
 /** Some use that is right for a machine must be allowed all the way up; a CA that names no use allows all. */
