@@ -62,6 +62,10 @@ describe("readPublicKey", () => {
     );
   });
 
+  it("refuses an even modulus, which belongs to no key", () => {
+    expect(() => rsa(modulus2048 - 1n, 65537n)).toThrow(/even modulus/);
+  });
+
   it("imports a key once", () => {
     const key = read(spki(generateKeyPairSync("ed25519").publicKey));
     expect(publicKeyOf(key)).toBe(publicKeyOf(key));
@@ -74,6 +78,7 @@ describe("whyKeyMayNotSign", () => {
     ["exponent 3", rsa(modulus2048, 3n), /exponent/],
     ["exponent 65535", rsa(modulus2048, 65535n), /exponent/],
     ["an even exponent", rsa(modulus2048, 65538n), /exponent/],
+    ["an exponent of 257 bits", rsa(modulus2048, 2n ** 256n + 1n), /more than 256 bits/],
     ["2047 bits", rsa(2n ** 2046n + 1n, 65537n), /2047 bits/],
     ["8193 bits", rsa(2n ** 8192n + 1n, 65537n), /8193 bits/],
     ["16384 bits", rsa(2n ** 16383n + 1n, 65537n), /16384 bits/],
@@ -92,7 +97,8 @@ describe("whyKeyMayNotSign", () => {
   });
 
   it("allows 2048 and 8192 bits, and larger odd exponents", () => {
-    for (const key of [rsa(modulus2048, 65537n), rsa(2n ** 8191n + 1n, 65537n), rsa(modulus2048, 2n ** 32n + 15n)]) {
+    const exponents = [65537n, 2n ** 32n + 15n, 2n ** 256n - 1n];
+    for (const key of [rsa(2n ** 8191n + 1n, 65537n), ...exponents.map((exponent) => rsa(modulus2048, exponent))]) {
       expect(whyKeyMayNotSign(key)).toBeUndefined();
     }
   });

@@ -9,6 +9,9 @@ const MAX_RSA_BITS = 8192;
 /** The smallest public exponent in use. With 1 anybody can sign; 3 has a history of forgeries. */
 const MIN_RSA_EXPONENT = 65_537n;
 
+/** FIPS 186-5 §A.1.1: larger exponents are of no use, and cost as much as the modulus allows. */
+const MAX_RSA_EXPONENT = (1n << 256n) - 1n;
+
 /** Curves by object identifier: name in a JWK and length of a coordinate in bytes. */
 const CURVES: Record<string, { curve: Curve; coordinateBytes: number }> = {
   "1.2.840.10045.3.1.7": { curve: "P-256", coordinateBytes: 32 },
@@ -51,6 +54,7 @@ function readRsaKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   const exponent = readInteger(numbers.read(TAG.integer, what).content, what);
   numbers.end(what);
   if (modulus.length === 0 || exponent <= 0n) throw new MalformedInput(`${what}: a number that is not positive`);
+  if ((modulus.at(-1) ?? 0) % 2 === 0) throw new MalformedInput(`${what}: an even modulus`);
   const modulusBits = 8 * modulus.length - (Math.clz32(modulus[0] ?? 0) - 24);
   return { kind: "rsa", modulusBits, exponent, jwk: { kty: "RSA", n: textOf(modulus), e: base64url(exponent) } };
 }
@@ -99,6 +103,7 @@ export function whyKeyMayNotSign(key: SubjectPublicKey): string | undefined {
   if (key.exponent < MIN_RSA_EXPONENT || key.exponent % 2n === 0n) {
     return `an RSA key whose public exponent is even or below ${MIN_RSA_EXPONENT}`;
   }
+  if (key.exponent > MAX_RSA_EXPONENT) return "an RSA key whose public exponent is of more than 256 bits";
   return undefined;
 }
 
