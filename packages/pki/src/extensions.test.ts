@@ -39,6 +39,8 @@ const ID = {
   points: "2.5.29.31",
   aia: "1.3.6.1.5.5.7.1.1",
 };
+const policyWith = (...qualifiers: Buffer[]) => sequence(sequence(oid("1.2.3.4"), sequence(...qualifiers)));
+const pointWith = (...names: Buffer[]) => extension(ID.points, sequence(sequence(context(0, ...names))));
 const access = (...descriptions: Buffer[]) => extension(ID.aia, sequence(...descriptions));
 
 describe("readExtensions", () => {
@@ -97,6 +99,11 @@ describe("readExtensions", () => {
     expect(read(distributionPoints(foreign, { url: "http://b/" })).hasForeignLists).toBe(false);
   });
 
+  it("takes a distribution point by a name that is relative to the issuer's", () => {
+    const relative = context(1, sequence(oid("2.5.4.3"), ia5("a")));
+    expect(read(pointWith(relative)).hasForeignLists).toBe(false);
+  });
+
   it.each<[string, () => Buffer]>([
     ["an extension twice", () => Buffer.concat([unknownExtension(false), unknownExtension(false)])],
     ["an extension that is a set", () => der(0x31, oid("1.2.3"), octets())],
@@ -121,12 +128,20 @@ describe("readExtensions", () => {
     ["a policy twice", () => certificatePolicies("1.2.3", "1.2.3")],
     ["no policy at all", () => certificatePolicies()],
     ["a policy that is no object identifier", () => extension(ID.policies, sequence(sequence(ia5("a"))))],
+    ["a qualifier that says nothing", () => extension(ID.policies, policyWith(sequence(oid("1.3.6.1.5.5.7.2.1"))))],
+    ["a qualifier and more", () => extension(ID.policies, policyWith(sequence(oid("1.2.3"), ia5("a"), ia5("b"))))],
+    ["an empty list of qualifiers", () => extension(ID.policies, policyWith())],
+    ["no mapping at all", () => policyMappings()],
     ["a mapping of one policy", () => extension("2.5.29.33", sequence(sequence(oid("1.2.3"))))],
     ["policy constraints that constrain nothing", () => policyConstraints()],
     ["a negative policy constraint", () => policyConstraints(-1)],
     ["a negative count of any policy", () => inhibitAnyPolicy(-1)],
     ["no distribution point", () => distributionPoints()],
     ["a distribution point that is text", () => extension(ID.points, sequence(ia5("http://a/")))],
+    ["a distribution point without a name in its name", () => pointWith()],
+    ["a distribution point with an empty list of names", () => pointWith(context(0))],
+    ["a distribution point with names of both kinds", () => pointWith(context(0, ia5("a")), context(1, ia5("a")))],
+    ["a distribution point whose name is cut short", () => pointWith(context(0, Buffer.of(0x86, 2, 0x61)))],
     ["a critical authority key identifier", () => flipCritical(authorityKeyIdentifier(Buffer.of(1)))],
     ["a critical subject key identifier", () => flipCritical(subjectKeyIdentifier(Buffer.of(1)))],
     ["a subject key identifier that is none", () => extension("2.5.29.14", bits(Buffer.of(1)))],

@@ -14,12 +14,23 @@ export function readDistributionPoints(value: DerReader): PointerExtensions {
   const foreign: boolean[] = [];
   while (!list.done) {
     const point = list.enter(TAG.sequence, what);
-    point.optional(constructedContextTag(0), what);
+    readPointName(point, what);
     point.optional(contextTag(1), what);
     foreign.push(point.optional(constructedContextTag(2), what) !== undefined);
     point.end(what);
   }
   return { hasForeignLists: foreign.length > 0 && !foreign.includes(false) };
+}
+
+/** DistributionPointName: any number of full names, or one that is relative to the issuer's. */
+function readPointName(point: DerReader, what: string): void {
+  if (point.nextTag !== constructedContextTag(0)) return;
+  const name = point.enter(constructedContextTag(0), what);
+  const isRelative = name.nextTag === constructedContextTag(1);
+  const names = name.enter(constructedContextTag(isRelative ? 1 : 0), what);
+  name.end(what);
+  do names.any(what);
+  while (!names.done);
 }
 
 /** RFC 5280 §4.2.1.1: a hint for finding the issuer. Nothing here needs it. */

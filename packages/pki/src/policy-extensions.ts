@@ -39,9 +39,12 @@ export function readPolicies(value: DerReader): Pick<PolicyExtensions, "policies
 
 function areKnown(qualifiers: DerReader, what: string): boolean {
   let known = true;
+  if (qualifiers.done) qualifiers.deviate(`${what}: no qualifiers`);
   while (!qualifiers.done) {
     const qualifier = qualifiers.enter(TAG.sequence, what);
     known = QUALIFIERS.includes(readOid(qualifier.read(TAG.oid, what).content, what)) && known;
+    qualifier.any(what);
+    qualifier.end(what);
   }
   return known;
 }
@@ -50,6 +53,7 @@ function areKnown(qualifiers: DerReader, what: string): boolean {
 export function readPolicyMappings(value: DerReader): Pick<PolicyExtensions, "policyMappings"> {
   const what = "policy mappings";
   const list = value.enter(TAG.sequence, what);
+  if (list.done) value.deviate(`${what}: none`);
   const policyMappings: [string, string][] = [];
   while (!list.done) {
     const pair = list.enter(TAG.sequence, what);
