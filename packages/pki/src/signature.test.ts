@@ -34,6 +34,18 @@ describe("readSignatureAlgorithm", () => {
     }
   });
 
+  it("takes nothing after a parameter of RSA-PSS", () => {
+    const more = der(0x05);
+    const fields = [[sha256], [mgf(sha256)], [integer(32)], [integer(1)]];
+    for (const [longer] of fields.entries()) {
+      const parts = fields.map((field, index) => context(index, ...field, ...(index === longer ? [more] : [])));
+      expect(() => readSignatureAlgorithm(pss(...parts))).toThrow(MalformedInput);
+    }
+    const longMgf = sequence(oid("1.2.840.113549.1.1.8"), sha256, more);
+    const parts = [context(0, sha256), context(1, longMgf), context(2, integer(32))];
+    expect(() => readSignatureAlgorithm(pss(...parts))).toThrow(MalformedInput);
+  });
+
   it.each([
     ["MD5 with RSA", sequence(oid("1.2.840.113549.1.1.4"), der(0x05))],
     ["SHA-1 with RSA", signatureAlgorithm(rsa, "sha1")],

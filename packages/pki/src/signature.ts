@@ -63,6 +63,7 @@ function readPss(reader: DerReader): SignatureAlgorithm | undefined {
   const salt = saltField && readInteger(saltField.read(TAG.integer, what).content, what);
   const trailer = trailerField ? readInteger(trailerField.read(TAG.integer, what).content, what) : 1n;
   if (!hash || mgfHash?.hash !== hash.hash || salt !== hash.bytes || trailer !== 1n) return undefined;
+  for (const read of [hashField, mgf, mgfField, saltField, trailerField]) read?.end(what);
   return { name: `RSA-PSS with ${hash.hash}`, keyKind: "rsa", hash: hash.hash, pss: true };
 }
 
