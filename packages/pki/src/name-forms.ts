@@ -99,10 +99,13 @@ function uriWithin(uri: string, base: string, unclear: boolean): boolean {
   return hostWithin(host, base);
 }
 
+/** RFC 2821 §4.1.2: the part before the at sign is words with dots between them, or anything in quotes. */
+const MAILBOX =
+  /^(?:([a-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[a-z0-9!#$%&'*+\-/=?^_`{|}~]+)*)|"((?:[ !#-[\]-~]|\\[ -~])*)")@([^@]*)$/i;
+
 function splitMailbox(address: string): { local: string; host: string } | undefined {
-  const [local = "", host = "", ...more] = address.split("@");
-  const isLocal = /^[a-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[a-z0-9!#$%&'*+\-/=?^_`{|}~]+)*$/i.test(local);
-  return isLocal && HOST.test(lower(host)) && more.length === 0 ? { local, host: lower(host) } : undefined;
+  const [, words, quoted = "", host = ""] = MAILBOX.exec(address) ?? [];
+  return HOST.test(lower(host)) ? { local: words ?? quoted.replace(/\\(.)/g, "$1"), host: lower(host) } : undefined;
 }
 
 /** The part before the at sign is compared exactly, the host without regard to case. */
