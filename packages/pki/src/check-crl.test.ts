@@ -66,6 +66,7 @@ describe("checkCrl", () => {
   });
 
   it.each<[string, string, () => TestCa]>([
+    ["a CA without a name", "PROFILE issuer_name", () => TestCa.create(name())],
     [
       "a CA that may not sign lists",
       "PROFILE key_usage",

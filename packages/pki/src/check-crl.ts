@@ -1,6 +1,6 @@
 import type { Certificate } from "./certificate.js";
 import type { Crl, CrlScope } from "./crl-document.js";
-import { namesMatch } from "./distinguished-name.js";
+import { isEmptyName, namesMatch } from "./distinguished-name.js";
 import { type CrlCheckName, CrlError } from "./errors.js";
 import { whyKeyMayNotSign } from "./public-key.js";
 import { verifySignature } from "./signature.js";
@@ -32,7 +32,8 @@ export function checkCrl(crl: Crl, cas: readonly Certificate[], nowSeconds: numb
 /** The CA that made the list and may make lists: by its signature and by its name. Throws a CrlError. */
 export function findSigner(crl: Crl, cas: readonly Certificate[]): Certificate {
   requireAlgorithm(crl);
-  const named = cas.filter(({ subject }) => namesMatch(subject, crl.issuer));
+  // RFC 5280 §5.1.2.3: an empty name is nobody's.
+  const named = isEmptyName(crl.issuer) ? [] : cas.filter(({ subject }) => namesMatch(subject, crl.issuer));
   const signers = named.filter((ca) => isSignedBy(crl, ca));
   const fit = signers.find((ca) => whyUnfit(ca) === undefined);
   if (fit) return fit;
