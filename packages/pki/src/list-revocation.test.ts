@@ -23,14 +23,23 @@ const middle = root.intermediate("Middle", { serial: 0x77n });
 const leaf = middle.issue("h.example.com", { serial: SERIAL });
 const expired: Partial<CrlSpec> = { nextUpdate: new Date("2026-05-01T00:00:00Z") };
 
-function verdict(lists: Buffer[], given: { leaf?: Issued; roots?: Issued[]; below?: Issued[]; terms?: CrlTerms } = {}) {
+interface Given {
+  readonly leaf?: Issued;
+  readonly roots?: Issued[];
+  readonly below?: Issued[];
+  readonly terms?: CrlTerms;
+}
+
+function check(lists: Buffer[], given: Given = {}) {
   const parse = ({ certificate }: Issued) => parseCertificate(certificate);
   const { roots = [root], below = [middle], terms } = given;
   const trust = { anchors: roots.map(parse), intermediates: below.map(parse), policy: {} };
   const indexed = lists.map((list) => parseCrl(list)).map((crl) => ({ crl, serials: indexEntries(crl) }));
   const revocation = revocationByLists(indexed, trust, now, terms);
-  return verdictOf(() => checkCertificate(parse(given.leaf ?? leaf), { ...trust, revocation }, now));
+  return checkCertificate(parse(given.leaf ?? leaf), { ...trust, revocation }, now);
 }
+
+const verdict = (lists: Buffer[], given?: Given) => verdictOf(() => check(lists, given));
 
 describe("revocationByLists", () => {
   it("wants a list for every certificate but the topmost", () => {
@@ -70,6 +79,13 @@ describe("revocationByLists", () => {
     expect(verdict([root.crl(), middle.crl(), impostor.crl({ revoked: [SERIAL] })])).toBe("trusted");
     expect(verdict([root.crl(), impostor.crl()])).toBe("CRL_NOT_READY");
     expect(verdict([root.crl(), middle.crl({ issuer: "Other" })])).toBe("CRL_NOT_READY");
+  });
+
+  it("says what is wrong with the issuer's own list, not that another is somebody else's", () => {
+    const lists = [middle.crl(expired), TestCa.create("Middle").crl()];
+    for (const order of [lists, lists.toReversed()])
+      expect(() => check([root.crl(), ...order])).toThrow(/covers a certificate: the list's nextUpdate is over/);
+    expect(() => check([root.crl()])).toThrow(/there is no revocation list of its issuer/);
   });
 
   it("takes a list that another key of the issuer signed, if it is certified and not revoked", () => {

@@ -49,7 +49,7 @@ class ListJudge {
 
   readonly check: RevocationCheck = (path) => {
     const [{ issuer, serialMagnitude, serial }] = path;
-    let fault = "there is no revocation list of its issuer";
+    let fault: CrlError | undefined;
     let isCovered = false;
     for (const { crl, serials } of this.#lists.filter(({ crl: list }) => namesMatch(list.issuer, issuer))) {
       const signers = this.#signersOf(path);
@@ -57,10 +57,13 @@ class ListJudge {
       if (!refusal && serials.has(serialMagnitude))
         throw new CertificateError("REVOKED", `certificate ${serial.toString(16)} has been revoked`);
       const notInForce = refusal ?? refusalOf(() => checkCrl(crl, signers, this.#nowSeconds, this.#terms));
-      if (notInForce) fault = notInForce.message;
-      else isCovered = true;
+      if (!notInForce) isCovered = true;
+      // Of the issuer's own lists it says more than of those that somebody else signed.
+      else if (fault === undefined || fault.code === "BAD_SIGNATURE") fault = notInForce;
     }
-    if (!isCovered) throw new CertificateError("CRL_NOT_READY", `no revocation list covers a certificate: ${fault}`);
+    if (isCovered) return;
+    const reason = fault?.message ?? "there is no revocation list of its issuer";
+    throw new CertificateError("CRL_NOT_READY", `no revocation list covers a certificate: ${reason}`);
   };
 
   /** The certificates of the issuer: in the path, trusted by themselves, or with a good path to the same trusted CA. */
