@@ -80,6 +80,23 @@ describe("CanonicalReader", () => {
 });
 
 describe("CanonicalWriter", () => {
+  it("makes room for what is long, wherever it comes", () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 2000 }), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(lengths, (each) => {
+        const values = each.map((length, i) => Buffer.alloc(length, i + 1));
+        const written = new CanonicalWriter()
+          .messages(1, values)
+          .string(2, "é".repeat(each[0] ?? 1))
+          .finish();
+        const reader = new CanonicalReader(written);
+        expect(reader.messages(1).map((bytes) => Buffer.from(bytes))).toEqual(values);
+        expect(reader.string(2)).toBe("é".repeat(each[0] ?? 1));
+        reader.end();
+      }),
+    );
+  });
+
   it("writes bytes that are given in hex, and nothing but hex", () => {
     expect(Buffer.from(new CanonicalWriter().hex(1, "00ff").finish()).toString("hex")).toBe("0a0200ff");
     for (const text of ["0", "0g", "xx", "00 ff"]) expect(() => new CanonicalWriter().hex(1, text)).toThrow("in hex");

@@ -166,13 +166,19 @@ export class CanonicalReader {
   }
 }
 
+/** Enough for every token of the usual size. */
+const FIRST_BYTES = 512;
+
 /** Writes what {@link CanonicalReader} reads: call the methods in ascending order of fields. */
 export class CanonicalWriter {
-  readonly #parts: Uint8Array[] = [];
+  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  #length = 0;
 
   bytes(field: number, value: Uint8Array): this {
     if (value.length === 0) return this;
-    this.#parts.push(varint(BigInt(field * 8 + LENGTH_DELIMITED)), varint(BigInt(value.length)), value);
+    this.#begin(field, value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
     return this;
   }
 
@@ -184,7 +190,10 @@ export class CanonicalWriter {
   }
 
   string(field: number, value: string): this {
-    return this.bytes(field, Buffer.from(value, "utf8"));
+    if (value === "") return this;
+    this.#begin(field, Buffer.byteLength(value));
+    this.#length += this.#bytes.write(value, this.#length);
+    return this;
   }
 
   strings(field: number, values: readonly string[]): this {
@@ -194,15 +203,12 @@ export class CanonicalWriter {
 
   /** An int64 or uint64 field; negative numbers take ten bytes. */
   number(field: number, value: number | bigint): this {
-    const unsigned = BigInt.asUintN(64, BigInt(value));
-    if (unsigned !== 0n) this.#parts.push(varint(BigInt(field * 8)), varint(unsigned));
-    return this;
+    return value === 0 || value === 0n ? this : this.#tag(field, VARINT).#varint(value);
   }
 
   /** An int64 field of a oneof: written even if it is 0. */
   oneofInt64(field: number, value: bigint): this {
-    this.#parts.push(varint(BigInt(field * 8)), varint(BigInt.asUintN(64, value)));
-    return this;
+    return this.#tag(field, VARINT).#varint(value);
   }
 
   messages(field: number, values: readonly Uint8Array[]): this {
@@ -211,18 +217,42 @@ export class CanonicalWriter {
   }
 
   numbers(field: number, values: readonly number[]): this {
-    return this.bytes(field, Buffer.concat(values.map((value) => varint(BigInt(value)))));
+    const packed = new CanonicalWriter();
+    for (const value of values) packed.#varint(value);
+    return this.bytes(field, packed.finish());
   }
 
   finish(): Uint8Array {
-    return Buffer.concat(this.#parts);
+    return Buffer.from(this.#bytes.subarray(0, this.#length));
   }
-}
 
-function varint(value: bigint): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | CONTINUES);
-  bytes.push(Number(rest));
-  return Uint8Array.from(bytes);
+  /** Begins a field of so many bytes, and makes room for them. */
+  #begin(field: number, length: number): void {
+    this.#tag(field, LENGTH_DELIMITED).#varint(length).#makeRoom(length);
+  }
+
+  #tag(field: number, wireType: number): this {
+    return this.#varint(field * 8 + wireType);
+  }
+
+  /** As 64 bits, seven to a byte, the lowest first. */
+  #varint(value: number | bigint): this {
+    this.#makeRoom(MAX_VARINT_BYTES);
+    if (typeof value === "number" && value >= 0 && value < CONTINUES) {
+      this.#bytes[this.#length++] = value;
+      return this;
+    }
+    let rest = BigInt.asUintN(64, BigInt(value));
+    for (; rest >= 0x80n; rest >>= 7n) this.#bytes[this.#length++] = Number(rest & 0x7fn) | CONTINUES;
+    this.#bytes[this.#length++] = Number(rest);
+    return this;
+  }
+
+  #makeRoom(length: number): void {
+    const needed = this.#length + length;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(2 * needed);
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
 }

@@ -33,5 +33,5 @@ export function machineTokenColumns(minted: MintedMachineToken, facts: CallFacts
 }
 
 function timestamp(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+  return `${new Date(seconds * 1000).toISOString().slice(0, -".000Z".length)}Z`;
 }
