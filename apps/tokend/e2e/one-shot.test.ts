@@ -92,6 +92,33 @@ it("notices any byte of the key, the certificate and the backend, and reads them
   expect(minter.calls).toBe(3);
 });
 
+describe("what is loaded of Node, which takes most of a run's time", () => {
+  /** The modules that an agent loads beyond those that every program does. */
+  async function loadedBy(args: readonly string[]): Promise<string[]> {
+    const [spy, list] = [machine.file("spy.cjs"), machine.file("loaded")];
+    writeFileSync(
+      spy,
+      `const before = process.moduleLoadList.length;
+       process.on("exit", () => {
+         const loaded = process.moduleLoadList.slice(before).join("\\n");
+         require("node:fs").writeFileSync(process.env.LOADED, loaded);
+       });`,
+    );
+    const env = { ...process.env, NODE_OPTIONS: `--require ${spy}`, LOADED: list };
+    expect(await runAgent(args, { env })).toMatchObject({ code: 0 });
+    const modules = readFileSync(list, "utf8").matchAll(/^NativeModule (\S+)$/gm);
+    return Array.from(modules, ([, name = ""]) => name);
+  }
+
+  it("is nothing where the token is good", async () => {
+    const notes = () => Buffer.from(written().tokend_state ?? "", "base64").toString();
+    // Inputs are looked at once more until they are older than a tick of the file system's clock.
+    do await runAgent(machine.flags("-force-refresh"));
+    while (!notes().includes("InputsStamp"));
+    expect(await loadedBy(machine.flags())).toEqual([]);
+  });
+});
+
 it("gives its files the mode that it is told", async () => {
   await runAgent(machine.flags("-mode", "0640", "-status-file", machine.file("status.json")));
   expect(["token.json", "status.json"].map((name) => statSync(machine.file(name)).mode & 0o777)).toEqual([

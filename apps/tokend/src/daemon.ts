@@ -4,6 +4,7 @@ import type { DaemonFlags } from "./daemon-flags.js";
 import { serveHealth } from "./health-server.js";
 import { Keeper } from "./keeper.js";
 import { RunLog } from "./log.js";
+import { monotonicMs } from "./monotonic-clock.js";
 import { runOnce, writeReport } from "./one-shot.js";
 import { prometheusText } from "./prometheus.js";
 import { runRenewalHooks } from "./renewal-hooks.js";
@@ -21,7 +22,7 @@ export async function runDaemon({ flags, hooks, health, metricsFile }: DaemonFla
     // One attempt: a fleet that tries again in step would keep a server down.
     run: (isDue) =>
       runOnce(flags, { log: newLog(), interruption: { signal: stop }, clock: Date.now, attempts: 1, isDue }),
-    clock: () => ({ wallMs: Date.now(), monotonicMs: performance.now() }),
+    clock: () => ({ wallMs: Date.now(), monotonicMs: monotonicMs() }),
     random: Math.random,
     splay: splayOf(hostname()),
   });

@@ -9,6 +9,7 @@ import {
 import { splayOf } from "@tokens/client/schedule";
 import type { Flags } from "./flags.js";
 import type { RunLog } from "./log.js";
+import { monotonicMs } from "./monotonic-clock.js";
 import type { Outcome, RunReport } from "./status-report.js";
 
 /** How the server is reached, and what it is asked with. */
@@ -44,6 +45,7 @@ export async function mintToken(call: MintCall, timeoutMs: number): Promise<Mint
     timeoutMs,
     signal,
     clock,
+    monotonicClock: monotonicMs,
     ...(attempts !== undefined && { attempts }),
     ...(serverName !== "" && { serverName }),
     audience,
@@ -70,7 +72,7 @@ export interface FailedMint {
 export async function mintInTime(call: TimedMintCall, report: RunReport): Promise<MintedMachineToken | FailedMint> {
   const waitMs = call.splayMs * splayOf(Buffer.from(call.key.certificateDer).toString("hex"));
   if (waitMs > 0) await sleep(waitMs, undefined, { signal: call.signal }).catch(() => undefined);
-  const begin = performance.now();
+  const begin = monotonicMs();
   try {
     const minted = await mintToken(call, call.endMs + waitMs - begin);
     report.serviceVersion = minted.serviceVersion;
@@ -79,7 +81,7 @@ export async function mintInTime(call: TimedMintCall, report: RunReport): Promis
     if (error instanceof MintError && error.serviceVersion !== undefined) report.serviceVersion = error.serviceVersion;
     return { outcome: outcomeOf(error), error };
   } finally {
-    report.rpcMs = performance.now() - begin;
+    report.rpcMs = monotonicMs() - begin;
   }
 }
 

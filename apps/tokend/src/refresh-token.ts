@@ -5,6 +5,7 @@ import type { Flags } from "./flags.js";
 import type { Interruption } from "./interruption.js";
 import { inputsStamp } from "./inputs-stamp.js";
 import type { RunLog } from "./log.js";
+import { monotonicMs } from "./monotonic-clock.js";
 import { readTokenFile } from "./read-token-file.js";
 import type { Saved, SaveOptions } from "./save-token.js";
 import type { Outcome, RunReport } from "./status-report.js";
@@ -39,7 +40,7 @@ interface Run extends Surroundings {
  */
 export async function refreshToken(flags: Flags, report: RunReport, surroundings: Surroundings): Promise<boolean> {
   const { log, clock, isDue = false } = surroundings;
-  const run: Run = { ...surroundings, flags, report, endMs: performance.now() + flags.timeoutMs };
+  const run: Run = { ...surroundings, flags, report, endMs: monotonicMs() + flags.timeoutMs };
   const warn = (message: string) => log.log("warning", message);
   const found = readTokenFile(flags.tokenFile, warn);
   report.token = found.file;
@@ -123,7 +124,7 @@ async function save(run: Run, paths: readonly string[], overrules?: string): Pro
   const { flags, report, log, interruption, endMs } = run;
   if (paths.length === 0) return { token: report.token, replaced: 0, error: undefined };
   const { saveToken } = await import("./save-token.js");
-  const leftMs = Math.ceil(Math.min(LONGEST_TIMER_MS, Math.max(0, endMs - performance.now())));
+  const leftMs = Math.ceil(Math.min(LONGEST_TIMER_MS, Math.max(0, endMs - monotonicMs())));
   const untilEnd = AbortSignal.any([interruption.signal, AbortSignal.timeout(leftMs)]);
   return saveToken(paths, report.token, { ...writeOptions(flags, untilEnd, log), overrules });
 }

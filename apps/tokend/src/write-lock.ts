@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { monotonicMs } from "./monotonic-clock.js";
 
 /** Others are waited for this long, in milliseconds: a write takes a few. */
 const WAIT_MS = 10_000;
@@ -18,14 +19,14 @@ export async function takeLock(name: string, waitMs: number = WAIT_MS): Promise<
   if (path === undefined) return undefined;
   // Loaded only now: a run that writes nothing needs no sockets.
   const { createServer } = await import("node:net");
-  const end = performance.now() + waitMs;
+  const end = monotonicMs() + waitMs;
   for (;;) {
     const server = createServer((socket) => socket.destroy()).unref();
     const taken = await new Promise<boolean>((resolve) => {
       server.once("error", () => resolve(false)).listen({ path, exclusive: true }, () => resolve(true));
     });
     if (taken) return () => new Promise((resolve) => server.close(() => resolve()));
-    if (performance.now() >= end) return undefined;
+    if (monotonicMs() >= end) return undefined;
     await sleep(RETRY_MS);
   }
 }

@@ -69,7 +69,7 @@ describe("retry", () => {
       now += 100;
       return left.length < 2 ? Promise.reject(unavailable()) : Promise.resolve("done");
     };
-    await retry(attempt, { timeoutMs: 1000 }, () => now);
+    await retry(attempt, { timeoutMs: 1000, monotonicClock: () => now });
     expect(left).toEqual([1000, 900]);
   });
 

@@ -16,6 +16,8 @@ export interface RetryBudget {
   readonly signal?: AbortSignal;
   /** Hears of each failure after which there is another attempt, and how long it waits for it. */
   readonly onRetry?: (error: MintError, delayMs: number) => void;
+  /** Monotonic milliseconds. Default: the system's clock. */
+  readonly monotonicClock?: () => number;
 }
 
 /** How long to wait before each further attempt, in milliseconds: 200, and half as much again each time. */
@@ -30,10 +32,11 @@ export function* retryDelays(longestMs: number): Generator<number, never> {
  */
 export async function retry<T>(
   attempt: (signal: AbortSignal, leftMs: number) => Promise<T>,
-  { timeoutMs, attempts = Infinity, signal, onRetry }: RetryBudget,
-  clock: () => number = performance.now.bind(performance),
+  budget: RetryBudget,
 ): Promise<T> {
-  const end = clock() + timeoutMs;
+  const { timeoutMs, attempts = Infinity, signal, onRetry } = budget;
+  const { monotonicClock = performance.now.bind(performance) } = budget;
+  const end = monotonicClock() + timeoutMs;
   const timer = AbortSignal.timeout(Math.ceil(Math.min(LONGEST_TIMER_MS, Math.max(0, timeoutMs))));
   const stop = signal ? AbortSignal.any([timer, signal]) : timer;
   let last: unknown;
@@ -41,7 +44,7 @@ export async function retry<T>(
   for (const delay of retryDelays(timeoutMs)) {
     if (stop.aborted) break;
     try {
-      return await attempt(stop, end - clock());
+      return await attempt(stop, end - monotonicClock());
     } catch (error) {
       if (!(error instanceof MintError) || error.code !== "UNAVAILABLE") throw error;
       if (stop.aborted) break;
