@@ -1,5 +1,5 @@
 import { MintError } from "./errors.js";
-import { grpcCodeOf, isTransient } from "./grpc-code.js";
+import { grpcCodeOf, rpcError } from "./grpc-code.js";
 import type { HttpAnswer } from "./post-bytes.js";
 
 /** The headers of a unary call in the Connect protocol, binary. The server may take `timeoutMs`. */
@@ -16,16 +16,14 @@ export function readConnectAnswer({ status, headers, body }: HttpAnswer): Buffer
   const type = headers["content-type"] ?? "application/proto";
   if (status === 200 && type.startsWith("application/proto")) return body;
   if (status === 200) throw new MintError("BAD_RESPONSE", `the server answered with content type ${type}`);
-  throw rpcError(status, body);
+  throw failure(status, body);
 }
 
 /** The body of an error is JSON with a code and a message; anything else is judged by the HTTP status. */
-function rpcError(status: number, body: Buffer): MintError {
+function failure(status: number, body: Buffer): MintError {
   const said = parseObject(body);
-  const grpcCode = grpcCodeOf(said["code"], status);
   const words = typeof said["message"] === "string" ? said["message"] : `HTTP status ${status}`;
-  const code = isTransient(grpcCode) ? "UNAVAILABLE" : "REFUSED";
-  return new MintError(code, `rpc error: code ${grpcCode}: ${words}`, { grpcCode });
+  return rpcError(grpcCodeOf(said["code"], status), words);
 }
 
 /** Empty for what is no answer of the protocol, perhaps of a proxy. */

@@ -1,3 +1,5 @@
+import { MintError } from "./errors.js";
+
 /** The codes of gRPC that matter here, by number. */
 export const GRPC = {
   cancelled: 1,
@@ -46,6 +48,12 @@ const STATUSES: Record<number, number> = {
 export function grpcCodeOf(name: unknown, status: number): number {
   const index = typeof name === "string" ? NAMES.indexOf(name) : -1;
   return index === -1 ? (STATUSES[status] ?? GRPC.unknown) : index + 1;
+}
+
+/** What a call came to that ended with this code. */
+export function rpcError(grpcCode: number, words: string): MintError {
+  const code = isTransient(grpcCode) ? "UNAVAILABLE" : "REFUSED";
+  return new MintError(code, `rpc error: code ${grpcCode}: ${words}`, { grpcCode });
 }
 
 /** Whether a call that ended with this code is worth repeating. */

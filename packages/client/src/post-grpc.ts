@@ -1,6 +1,6 @@
 import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 import { MintError } from "./errors.js";
-import { GRPC, grpcCodeOf, isTransient } from "./grpc-code.js";
+import { GRPC, grpcCodeOf, rpcError } from "./grpc-code.js";
 import { type HttpPost, MAX_RESPONSE_BYTES, networkError } from "./post-bytes.js";
 import { openSocket } from "./post-connection.js";
 
@@ -63,11 +63,7 @@ function readAnswer({ headers, body }: GrpcAnswer): Buffer {
   const status = Number(headers[":status"] ?? 0);
   const given = headers["grpc-status"];
   const grpcCode = typeof given === "string" && /^\d+$/.test(given) ? Number(given) : grpcCodeOf(undefined, status);
-  if (grpcCode !== 0) {
-    const words = decodeWords(headers["grpc-message"]) || `HTTP status ${status}`;
-    const code = isTransient(grpcCode) ? "UNAVAILABLE" : "REFUSED";
-    throw new MintError(code, `rpc error: code ${grpcCode}: ${words}`, { grpcCode });
-  }
+  if (grpcCode !== 0) throw rpcError(grpcCode, decodeWords(headers["grpc-message"]) || `HTTP status ${status}`);
   if (body.length >= PREFIX_BYTES && body[0] === 0 && body.readUInt32BE(1) === body.length - PREFIX_BYTES) {
     return body.subarray(PREFIX_BYTES);
   }
