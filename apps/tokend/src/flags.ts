@@ -78,30 +78,26 @@ export const KEEP_FLAGS: FlagDefinitions = {
   "strict-permissions": flag("bool", "false", "fail, not warn, where others could read the key or replace the token"),
 };
 
-/** LUCI's flags for its monitoring, each behind `ts-mon-`. */
-const monitoring: FlagDefinitions = {
-  endpoint: text("file://PATH for metrics after the run; none: nowhere"),
-  "config-file": ignored("string", "/etc/chrome-infra/ts-mon.json"),
-  credentials: ignored("string"),
-  "act-as": ignored("string"),
-  flush: ignored("string", "manual"),
-  "flush-interval": ignored("duration", "1m"),
-  "target-type": ignored("string", "task"),
-  "device-hostname": ignored("string"),
-  "device-region": ignored("string"),
-  "device-role": ignored("string", "default"),
-  "device-network": ignored("string"),
-  "task-service-name": ignored("string", "luci_machine_tokend"),
-  "task-job-name": ignored("string", "default"),
-  "task-region": ignored("string"),
-  "task-hostname": ignored("string"),
-  "task-number": ignored("int", "0"),
-  "autogen-hostname": ignored("bool", "false"),
+/** LUCI's flags for its monitoring. */
+export const MONITORING_FLAGS: FlagDefinitions = {
+  "ts-mon-endpoint": text("file://PATH for metrics after the run; none: nowhere"),
+  "ts-mon-config-file": ignored("string", "/etc/chrome-infra/ts-mon.json"),
+  "ts-mon-credentials": ignored("string"),
+  "ts-mon-act-as": ignored("string"),
+  "ts-mon-flush": ignored("string", "manual"),
+  "ts-mon-flush-interval": ignored("duration", "1m"),
+  "ts-mon-target-type": ignored("string", "task"),
+  "ts-mon-device-hostname": ignored("string"),
+  "ts-mon-device-region": ignored("string"),
+  "ts-mon-device-role": ignored("string", "default"),
+  "ts-mon-device-network": ignored("string"),
+  "ts-mon-task-service-name": ignored("string", "luci_machine_tokend"),
+  "ts-mon-task-job-name": ignored("string", "default"),
+  "ts-mon-task-region": ignored("string"),
+  "ts-mon-task-hostname": ignored("string"),
+  "ts-mon-task-number": ignored("int", "0"),
+  "ts-mon-autogen-hostname": ignored("bool", "false"),
 };
-
-export const MONITORING_FLAGS: FlagDefinitions = Object.fromEntries(
-  Object.entries(monitoring).map(([name, definition]) => [`ts-mon-${name}`, definition]),
-);
 
 const ONE_SHOT_FLAGS: FlagDefinitions = {
   ...KEEP_FLAGS,
