@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { isPermissionError, writeAtomically, type WriteOptions } from "./atomic-write.js";
+import { writeAtomically, type WriteOptions } from "./atomic-write.js";
 
 let folder: string;
 let path: string;
@@ -165,14 +165,4 @@ describe("a file that somebody holds (Windows)", () => {
     await expect(writeAtomically(path, "new", { ...options, rename })).rejects.toMatchObject({ code: "ENOSPC" });
     expect([rename.mock.calls.length, readdirSync(folder)]).toEqual([1, []]);
   });
-});
-
-it("isPermissionError knows the two codes", () => {
-  const coded = (code: string) => Object.assign(new Error(code), { code });
-  expect([coded("EACCES"), coded("EPERM"), coded("ENOENT"), "EPERM"].map(isPermissionError)).toEqual([
-    true,
-    true,
-    false,
-    false,
-  ]);
 });

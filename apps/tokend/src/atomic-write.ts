@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, realpath, rename, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { basename, dirname } from "node:path";
+import { isPermissionError } from "./permission-error.js";
 import { readRegularFile } from "./read-file.js";
 import { removeLeftovers, temporaryName } from "./leftovers.js";
 import { type Folder, openFolder } from "./safe-folder.js";
@@ -35,11 +36,6 @@ export interface WriteOptions {
 
 /** What a write did: replaced the file, found this text there already, or kept what was there. */
 export type Written = "replaced" | "same" | "kept";
-
-/** Whether an error says that the permission is missing. */
-export function isPermissionError(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
-}
 
 /**
  * Replaces a file at once: readers see the old text or the new one, also after a crash, and one writer of the machine is

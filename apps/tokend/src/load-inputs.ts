@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { MachineKey } from "@tokens/client/machine-key";
+import { loadMachineKey, type MachineKey, MachineKeyError } from "@tokens/client/machine-key";
 import type { Flags } from "./flags.js";
 import { inputsDigest } from "./inputs-digest.js";
 import { isFile, isInToken, isReadableByAll, readSecret } from "./secret-source.js";
@@ -42,8 +42,6 @@ export async function readInputs(flags: InputFlags, warn: (message: string) => v
  */
 export async function openKey({ key, keyBytes, certificate, passphrase, ca }: Inputs): Promise<MachineKey> {
   const certificatePem = certificate.toString("latin1");
-  // Loaded only now: a run that finds a good token opens no key.
-  const { loadMachineKey, MachineKeyError } = await import("@tokens/client/machine-key");
   if (ca && !(await areCertificates(ca))) throw new MachineKeyError("the CA file is no list of certificates in PEM");
   // The flag says so, never what it names: whoever writes that file must not choose a library for the agent to load.
   if (!isInToken(key)) {

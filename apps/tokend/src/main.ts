@@ -13,17 +13,11 @@ async function main(args: readonly string[]): Promise<number> {
   // Each loads what it alone needs, so that a run of LUCI's kind starts fast.
   switch (command) {
     case "run": {
-      const [{ parseDaemonFlags, daemonUsage }, { runDaemon }] = await Promise.all([
-        import("./daemon-flags.js"),
-        import("./daemon.js"),
-      ]);
+      const { parseDaemonFlags, daemonUsage, runDaemon } = await import("./daemon.js");
       return carryOut(parseDaemonFlags(rest), daemonUsage, runDaemon);
     }
     case "doctor": {
-      const [{ parseDoctorFlags, doctorUsage }, { runDoctor }] = await Promise.all([
-        import("./doctor/doctor-flags.js"),
-        import("./doctor/doctor.js"),
-      ]);
+      const { parseDoctorFlags, doctorUsage, runDoctor } = await import("./doctor/doctor.js");
       return carryOut(parseDoctorFlags(rest), doctorUsage, (flags) => runDoctor(flags, out));
     }
     case "print": {

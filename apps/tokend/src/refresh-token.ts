@@ -6,6 +6,7 @@ import type { Interruption } from "./interruption.js";
 import { inputsStamp } from "./inputs-stamp.js";
 import type { RunLog } from "./log.js";
 import { monotonicMs } from "./monotonic-clock.js";
+import { isPermissionError } from "./permission-error.js";
 import { readTokenFile } from "./read-token-file.js";
 import type { Saved, SaveOptions } from "./save-token.js";
 import type { Outcome, RunReport } from "./status-report.js";
@@ -106,7 +107,7 @@ async function keepToken(run: Run): Promise<boolean> {
   const { flags, report } = run;
   const { replaced, error } = await save(run, flags.tokenFileCopies);
   report.reason = replaced > 0 || error !== undefined ? "MISSING_TOKEN_COPY" : "TOKEN_IS_GOOD";
-  report.outcome = error === undefined ? "TOKEN_IS_GOOD" : await saveOutcome(error);
+  report.outcome = error === undefined ? "TOKEN_IS_GOOD" : saveOutcome(error);
   return error === undefined;
 }
 
@@ -115,7 +116,7 @@ async function storeToken(run: Run, seen: string | undefined): Promise<boolean> 
   const paths = [flags.tokenFile, ...flags.tokenFileCopies];
   const { token, error } = await save(run, paths, report.reason === "FORCE_REFRESH" ? seen : undefined);
   report.token = token;
-  if (error !== undefined) return fail(run, await saveOutcome(error), error);
+  if (error !== undefined) return fail(run, saveOutcome(error), error);
   report.outcome = "UPDATE_SUCCESS";
   return true;
 }
@@ -135,7 +136,6 @@ export function writeOptions(flags: Flags, signal: AbortSignal, log: RunLog): Sa
   return { mode, gid, followLinks, strictPermissions, signal, warn: (message) => log.log("warning", message) };
 }
 
-async function saveOutcome(error: unknown): Promise<Outcome> {
-  const { isPermissionError } = await import("./atomic-write.js");
+function saveOutcome(error: unknown): Outcome {
   return isPermissionError(error) ? "SAVE_TOKEN_PERM_ERROR" : "UNKNOWN_SAVE_TOKEN_ERROR";
 }

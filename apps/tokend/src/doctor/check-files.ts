@@ -1,9 +1,10 @@
 import { randomBytes, X509Certificate } from "node:crypto";
 import { readFile, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isPermissionError, writeAtomically, type WriteOptions } from "../atomic-write.js";
+import { writeAtomically, type WriteOptions } from "../atomic-write.js";
 import type { MachineKey } from "@tokens/client/machine-key";
 import { type InputFlags, openKey, readInputs } from "../load-inputs.js";
+import { isPermissionError } from "../permission-error.js";
 import { openFolder } from "../safe-folder.js";
 import { isFile, isReadableByAll } from "../secret-source.js";
 import { fail, type Finding, messageOf, pass, skip } from "./check.js";
