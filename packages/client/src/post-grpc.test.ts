@@ -133,6 +133,18 @@ describe("a call over gRPC", () => {
     expect((failure as Error).message).toContain(words);
   });
 
+  it.each([
+    [401, "REFUSED", 16],
+    [403, "REFUSED", 7],
+    [404, "REFUSED", 12],
+    [500, "UNAVAILABLE", 2],
+    [503, "UNAVAILABLE", 14],
+  ] as const)("believes HTTP status %i, and not the yes beside it", async (status, code, grpcCode) => {
+    const { url } = await serve(respond(frame(good), { "grpc-status": "0" }, status));
+    const message = `rpc error: code ${grpcCode}: HTTP status ${status}`;
+    await expect(mint(url)).rejects.toMatchObject({ name: "MintError", code, grpcCode, message });
+  });
+
   it("says that nobody listens, and that who listens speaks no HTTP/2", async () => {
     await expect(mint("http://127.0.0.1:1")).rejects.toMatchObject({ code: "UNAVAILABLE", grpcCode: 13 });
     const { createServer: createHttp1Server } = await import("node:http");

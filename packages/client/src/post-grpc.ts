@@ -62,7 +62,10 @@ function call(session: ClientHttp2Session, url: URL, { headers, body, signal }: 
 function readAnswer({ headers, body }: GrpcAnswer): Buffer {
   const status = Number(headers[":status"] ?? 0);
   const given = headers["grpc-status"];
-  const grpcCode = typeof given === "string" && /^\d+$/.test(given) ? Number(given) : grpcCodeOf(undefined, status);
+  const isCode = typeof given === "string" && /^\d+$/.test(given);
+  // A gRPC server says yes with HTTP status 200 alone.
+  const isBelieved = isCode && (Number(given) !== 0 || status === 200);
+  const grpcCode = isBelieved ? Number(given) : grpcCodeOf(undefined, status);
   if (grpcCode !== 0) throw rpcError(grpcCode, decodeWords(headers["grpc-message"]) || `HTTP status ${status}`);
   if (body.length >= PREFIX_BYTES && body[0] === 0 && body.readUInt32BE(1) === body.length - PREFIX_BYTES) {
     return body.subarray(PREFIX_BYTES);
