@@ -117,6 +117,12 @@ describe("what is loaded of Node, which takes most of a run's time", () => {
     while (!notes().includes("InputsStamp"));
     expect(await loadedBy(machine.flags())).toEqual([]);
   });
+
+  it("is no loader of ES modules, and no TLS, where a token is got over http", async () => {
+    const loaded = await loadedBy(machine.flags());
+    expect(loaded).toEqual(expect.arrayContaining(["crypto", "net", "http"]));
+    for (const name of ["internal/modules/esm/loader", "tls", "http2"]) expect(loaded).not.toContain(name);
+  });
 });
 
 it("gives its files the mode that it is told", async () => {

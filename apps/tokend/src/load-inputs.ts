@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { loadMachineKey, type MachineKey, MachineKeyError } from "@tokens/client/machine-key";
 import type { Flags } from "./flags.js";
@@ -42,7 +43,7 @@ export async function readInputs(flags: InputFlags, warn: (message: string) => v
  */
 export async function openKey({ key, keyBytes, certificate, passphrase, ca }: Inputs): Promise<MachineKey> {
   const certificatePem = certificate.toString("latin1");
-  if (ca && !(await areCertificates(ca))) throw new MachineKeyError("the CA file is no list of certificates in PEM");
+  if (ca && !areCertificates(ca)) throw new MachineKeyError("the CA file is no list of certificates in PEM");
   // The flag says so, never what it names: whoever writes that file must not choose a library for the agent to load.
   if (!isInToken(key)) {
     return loadMachineKey(keyBytes.toString("latin1"), certificatePem, passphrase ? { passphrase } : {});
@@ -59,8 +60,7 @@ function requirePrivate({ key, strictPermissions }: InputFlags, warn: (message: 
 }
 
 /** Node would say that a CA cannot be read only when it connects, as if the server could not be reached. */
-async function areCertificates(pem: Buffer): Promise<boolean> {
-  const { X509Certificate } = await import("node:crypto");
+function areCertificates(pem: Buffer): boolean {
   const blocks = pem.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   try {
     return blocks.map((block) => new X509Certificate(block)).length > 0;

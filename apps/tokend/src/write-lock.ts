@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicMs } from "./monotonic-clock.js";
 
@@ -17,8 +18,6 @@ export type Unlock = () => Promise<void>;
 export async function takeLock(name: string, waitMs: number = WAIT_MS): Promise<Unlock | undefined> {
   const path = lockPath(name);
   if (path === undefined) return undefined;
-  // Loaded only now: a run that writes nothing needs no sockets.
-  const { createServer } = await import("node:net");
   const end = monotonicMs() + waitMs;
   for (;;) {
     const server = createServer((socket) => socket.destroy()).unref();

@@ -1,4 +1,10 @@
-import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from "node:http";
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as requestOverHttp,
+  type RequestOptions,
+} from "node:http";
 import type * as https from "node:https";
 import type { Socket } from "node:net";
 
@@ -50,9 +56,9 @@ export async function openSocket(
   return connect({ socket, servername, host: url.hostname, ...alpn, ...(ca !== undefined && { ca }) });
 }
 
-/** Loaded only now: a program that has a good token needs neither. */
-function protocolOf(url: URL): Promise<Pick<typeof https, "request">> {
-  return url.protocol === "https:" ? import("node:https") : import("node:http");
+/** TLS takes longer to load than all else, and is not always needed. */
+async function protocolOf(url: URL): Promise<Pick<typeof https, "request">> {
+  return url.protocol === "https:" ? import("node:https") : { request: requestOverHttp };
 }
 
 async function askProxy(proxy: URL, url: URL, options: OutgoingCall["options"]): Promise<ClientRequest> {
