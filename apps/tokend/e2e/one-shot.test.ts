@@ -118,10 +118,11 @@ describe("what is loaded of Node, which takes most of a run's time", () => {
     expect(await loadedBy(machine.flags())).toEqual([]);
   });
 
-  it("is no loader of ES modules, and no TLS, where a token is got over http", async () => {
+  it("is no loader of ES modules, no TLS and no promises of files, where a token is got over http", async () => {
     const loaded = await loadedBy(machine.flags());
     expect(loaded).toEqual(expect.arrayContaining(["crypto", "net", "http"]));
-    for (const name of ["internal/modules/esm/loader", "tls", "http2"]) expect(loaded).not.toContain(name);
+    for (const name of ["internal/modules/esm/loader", "tls", "http2", "fs/promises"])
+      expect(loaded).not.toContain(name);
   });
 });
 

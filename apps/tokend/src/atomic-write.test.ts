@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -139,15 +140,14 @@ describe("writeAtomically", () => {
 });
 
 describe("a file that somebody holds (Windows)", () => {
-  const held = () => Promise.reject(Object.assign(new Error("held"), { code: "EPERM" }));
+  const refuse = (message: string, code: string) => {
+    throw Object.assign(new Error(message), { code });
+  };
+  const held = () => refuse("held", "EPERM");
 
   it("is replaced as soon as it is free", async () => {
     let tries = 0;
-    const rename = vi.fn(async (from: string, to: string) => {
-      if (++tries < 3) return held();
-      const { rename: renameFile } = await import("node:fs/promises");
-      return renameFile(from, to);
-    });
+    const rename = vi.fn((from: string, to: string) => (++tries < 3 ? held() : renameSync(from, to)));
     await writeAtomically(path, "new", { ...options, rename });
     expect([tries, warnings.length, readFileSync(path, "utf8")]).toEqual([3, 2, "new"]);
   });
@@ -161,7 +161,7 @@ describe("a file that somebody holds (Windows)", () => {
   });
 
   it("is not waited for when something else is wrong", async () => {
-    const rename = vi.fn(() => Promise.reject(Object.assign(new Error("full"), { code: "ENOSPC" })));
+    const rename = vi.fn(() => refuse("full", "ENOSPC"));
     await expect(writeAtomically(path, "new", { ...options, rename })).rejects.toMatchObject({ code: "ENOSPC" });
     expect([rename.mock.calls.length, readdirSync(folder)]).toEqual([1, []]);
   });

@@ -1,12 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, open, realpath, rename, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { basename, dirname } from "node:path";
 import { isPermissionError } from "./permission-error.js";
 import { readRegularFile } from "./read-file.js";
 import { removeLeftovers, temporaryName } from "./leftovers.js";
-import { type Folder, openFolder } from "./safe-folder.js";
+import { type Folder, openFolder, syncFile } from "./safe-folder.js";
 import { takeLock } from "./write-lock.js";
 
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
@@ -31,7 +41,7 @@ export interface WriteOptions {
   readonly signal: AbortSignal;
   readonly warn: (message: string) => void;
   /** Default: the system's. */
-  readonly rename?: (from: string, to: string) => Promise<void>;
+  readonly rename?: (from: string, to: string) => void;
 }
 
 /** What a write did: replaced the file, found this text there already, or kept what was there. */
@@ -48,7 +58,7 @@ export async function writeAtomically(
   options: WriteOptions,
   mayReplace: (present: string) => boolean = () => true,
 ): Promise<Written> {
-  const place = options.followLinks ? await realpath(path).catch(() => path) : path;
+  const place = options.followLinks ? realPath(path) : path;
   const [parent, name] = [dirname(place), basename(place)];
   const folder = openFolder(parent, options.followLinks ? "all" : "trusted");
   try {
@@ -63,6 +73,15 @@ export async function writeAtomically(
     throw withRealPath(error as NodeJS.ErrnoException, folder, parent);
   } finally {
     folder.close();
+  }
+}
+
+/** Where a path leads; itself, where there is nothing yet. */
+function realPath(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
   }
 }
 
@@ -86,17 +105,17 @@ async function replace(
   mayReplace: (present: string) => boolean,
 ): Promise<Written> {
   const target = folder.file(name);
-  await removeLeftovers(folder, name, Date.now());
+  removeLeftovers(folder, name, Date.now());
   const present = readPresent(target);
   if (present?.text === text && present.mode === options.mode) return "same";
   if (present !== undefined && !mayReplace(present.text)) return "kept";
   const temporary = folder.file(temporaryName(name, randomBytes(8).toString("hex")));
-  const file = await open(temporary, NEW_FILE, OWNER_ONLY);
+  const fd = openSync(temporary, NEW_FILE, OWNER_ONLY);
   try {
-    await fill(file, text, options);
+    await fill(fd, text, options);
     await renamePatiently(temporary, target, options);
   } catch (error) {
-    await unlink(temporary).catch(() => undefined);
+    removeIfThere(temporary);
     throw error;
   }
   await folder.sync();
@@ -113,22 +132,30 @@ function readPresent(path: string): { text: string; mode: number } | undefined {
   }
 }
 
-async function fill(file: FileHandle, text: string, { mode, gid }: WriteOptions): Promise<void> {
+async function fill(fd: number, text: string, { mode, gid }: WriteOptions): Promise<void> {
   try {
-    await file.writeFile(text);
-    if (gid !== undefined) await file.chown((await file.stat()).uid, gid);
-    await file.chmod(mode);
-    await file.sync();
+    writeFileSync(fd, text);
+    if (gid !== undefined) fchownSync(fd, fstatSync(fd).uid, gid);
+    fchmodSync(fd, mode);
+    await syncFile(fd);
   } finally {
-    await file.close();
+    closeSync(fd);
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // What went wrong before this is what counts.
   }
 }
 
 async function renamePatiently(from: string, to: string, options: WriteOptions): Promise<void> {
-  const { signal, warn, rename: renameFile = rename } = options;
+  const { signal, warn, rename: renameFile = renameSync } = options;
   for (let waited = 0; ; waited += RETRY_EVERY_MS) {
     try {
-      return await renameFile(from, to);
+      return renameFile(from, to);
     } catch (error) {
       if (!isPermissionError(error) || waited >= RETRY_FOR_MS || signal.aborted) throw error;
       warn(`cannot replace ${basename(to)}, trying again: ${(error as Error).message}`);

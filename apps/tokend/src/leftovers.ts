@@ -1,4 +1,4 @@
-import { lstat, readdir, unlink } from "node:fs/promises";
+import { lstatSync, readdirSync, type Stats, unlinkSync } from "node:fs";
 import type { Folder } from "./safe-folder.js";
 
 /** No write takes this long: an older temporary file has lost its writer. Milliseconds. */
@@ -13,18 +13,31 @@ export function temporaryName(name: string, random: string): string {
  * Removes temporary files that killed writers of this file left behind, LUCI's agent among them: those of this user whose
  * process is gone, or that are older than a minute.
  */
-export async function removeLeftovers(folder: Folder, name: string, nowMs: number): Promise<void> {
-  const names = await readdir(folder.file(".")).catch(() => []);
-  for (const each of names) {
+export function removeLeftovers(folder: Folder, name: string, nowMs: number): void {
+  for (const each of namesIn(folder)) {
     const pid = each.startsWith(`${name}.`) && /^(\d+)_[0-9a-f]+(?:_\d+)?\.tmp$/.exec(each.slice(name.length + 1))?.[1];
     if (pid === false || pid === undefined) continue;
     const path = folder.file(each);
-    const found = await lstat(path).catch(() => undefined);
-    if (!found?.isFile() || found.uid !== process.geteuid?.()) continue;
-    if (isRunning(Number(pid)) && nowMs - found.mtimeMs < OLD_MS) continue;
-    // Another writer may have removed it meanwhile.
-    await unlink(path).catch(() => undefined);
+    try {
+      if (isLeftover(lstatSync(path), Number(pid), nowMs)) unlinkSync(path);
+    } catch {
+      // Another writer may have removed it meanwhile.
+    }
   }
+}
+
+function namesIn(folder: Folder): string[] {
+  try {
+    return readdirSync(folder.file("."));
+  } catch {
+    // A folder may be writable but not readable.
+    return [];
+  }
+}
+
+function isLeftover(found: Stats, pid: number, nowMs: number): boolean {
+  if (!found.isFile() || found.uid !== process.geteuid?.()) return false;
+  return !isRunning(pid) || nowMs - found.mtimeMs >= OLD_MS;
 }
 
 function isRunning(pid: number): boolean {

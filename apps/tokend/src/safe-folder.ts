@@ -1,4 +1,4 @@
-import { close, closeSync, constants, existsSync, fstatSync, fsync, openSync, readlinkSync, statSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, fsync, openSync, readlinkSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
@@ -23,7 +23,8 @@ const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 const ROOT = 0;
 
-const [closeFile, syncFile] = [promisify(close), promisify(fsync)];
+/** Writes a file to the disk, beside all else: a disk may be slow, and signals count meanwhile. */
+export const syncFile: (fd: number) => Promise<void> = promisify(fsync);
 
 /**
  * Opens a folder. A symbolic link on the way is followed only where root alone could have put it there, or when `follow`
@@ -128,5 +129,5 @@ async function syncFolder(path: string): Promise<void> {
   }
   // A file system that cannot do this has nothing to make last.
   await syncFile(fd).catch(() => undefined);
-  await closeFile(fd);
+  closeSync(fd);
 }
