@@ -70,7 +70,7 @@ export interface FailedMint {
 
 /** Gets a token within the time of a run, after the splay of this host, and notes in the report how that went. */
 export async function mintInTime(call: TimedMintCall, report: RunReport): Promise<MintedMachineToken | FailedMint> {
-  const waitMs = call.splayMs * splayOf(Buffer.from(call.key.certificateDer).toString("hex"));
+  const waitMs = call.splayMs > 0 ? call.splayMs * splayOf(Buffer.from(call.key.certificateDer).toString("hex")) : 0;
   if (waitMs > 0) await sleep(waitMs, undefined, { signal: call.signal }).catch(() => undefined);
   const begin = monotonicMs();
   try {
