@@ -163,6 +163,7 @@ it("speaks Connect too", async () => {
   expect([code, stderr]).toEqual([1, expect.stringContaining("content type application/prpc")]);
 });
 
-it("is one file of at most 64 kB", () => {
+it("is one file of at most 64 kB, in ASCII", () => {
   expect(statSync(bundle).size).toBeLessThanOrEqual(64_000);
+  expect(/[^\x20-\x7e\n]/.exec(readFileSync(bundle, "utf8"))).toBeNull();
 });
