@@ -1,31 +1,34 @@
 // Bundles the agent into one CommonJS file: cron starts it every few minutes on every machine, so that its start counts.
-import { readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
-const { outputFiles, metafile } = await build({
-  entryPoints: ["src/main.ts"],
-  outfile: "dist/tokend.cjs",
+const options = {
   bundle: true,
   platform: "node",
   target: "node20",
   format: "cjs",
-  minify: true,
-  write: false,
-  metafile: true,
+  outfile: "dist/tokend.cjs",
   // Node's loader of ES modules takes longer to start than all that it would load.
   supported: { "dynamic-import": false },
-  // Strict once for the whole file, not once for each module.
-  banner: { js: '"use strict";' },
-  tsconfigRaw: { compilerOptions: { alwaysStrict: false } },
   // Native code, for the few that keep their key in a token: whoever does installs it beside.
   external: ["graphene-pk11"],
-});
+};
+const { outputFiles } = await build({ ...options, entryPoints: ["src/main.ts"], write: false });
 
-// esbuild calls imported functions as (0, module.name)(), which hides the module from them as `this`: Node's do not look.
-// A source that says so itself, be it in a string, would be rewritten as well.
-for (const path of Object.keys(metafile.inputs)) {
-  if (/\(0,\s*[\w$]+\.[\w$]+\)\(/.test(readFileSync(path, "utf8"))) throw new Error(`${path} calls (0, name.name)()`);
-}
-const importedCall = /(?<![\w$])(return|await|throw|yield)?\(0,([\w$]+\.[\w$]+)\)\(/g;
-const tidy = (code) => code.replace(importedCall, (_, word, name) => `${word ? `${word} ` : ""}${name}(`);
-for (const { path, text } of outputFiles) writeFileSync(path, tidy(text));
+// Node's own modules are loaded when they are first used, not when the agent starts: a run that finds its token good
+// needs next to none. What stood in a variable for each import is a getter of one object for each module.
+const [{ text }] = outputFiles;
+const required = /^var (\w+) = require\("node:([\w/]+)"\);$/gm;
+const getterOf = (path) => `builtin_${path.replaceAll("/", "_")}`;
+const imports = new Map(Array.from(text.matchAll(required), ([, name, path]) => [name, path]));
+const getters = Array.from(
+  new Set(imports.values()),
+  (path) => `get ${getterOf(path)}() { return require("node:${path}"); }`,
+);
+const uses = new RegExp(`\\b(?:${[...imports.keys()].join("|")})\\b`, "g");
+const contents = text.replaceAll(required, "").replaceAll(uses, (name) => `__node.${getterOf(imports.get(name))}`);
+await build({
+  ...options,
+  stdin: { contents: `"use strict";\nconst __node = { ${getters.join(", ")} };\n${contents}` },
+  minify: true,
+  mangleProps: /^builtin_/,
+});

@@ -10,8 +10,6 @@ import { prometheusText } from "./prometheus.js";
 import { runRenewalHooks } from "./renewal-hooks.js";
 import { type Notify, systemdNotify } from "./systemd.js";
 
-export { daemonUsage, parseDaemonFlags } from "./daemon-flags.js";
-
 /** Each run logs anew: its status file tells of that run alone, and the daemon keeps no lines for ever. */
 const newLog = () => new RunLog((line) => process.stderr.write(line), process.pid, Date.now);
 const warn = (message: string) => newLog().log("warning", message);

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { loadMachineKey, type MachineKey, MachineKeyError } from "@tokens/client/machine-key";
+import { openPkcs11Key } from "@tokens/client/pkcs11";
 import type { Flags } from "./flags.js";
 import { inputsDigest } from "./inputs-digest.js";
 import { isFile, isInToken, isReadableByAll, readSecret } from "./secret-source.js";
@@ -48,7 +49,6 @@ export async function openKey({ key, keyBytes, certificate, passphrase, ca }: In
   if (!isInToken(key)) {
     return loadMachineKey(keyBytes.toString("latin1"), certificatePem, passphrase ? { passphrase } : {});
   }
-  const { openPkcs11Key } = await import("@tokens/client/pkcs11");
   return openPkcs11Key(key, certificatePem, passphrase?.toString("utf8"));
 }
 

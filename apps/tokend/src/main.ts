@@ -1,8 +1,13 @@
+import { daemonUsage, parseDaemonFlags } from "./daemon-flags.js";
+import { runDaemon } from "./daemon.js";
+import { doctorUsage, parseDoctorFlags } from "./doctor/doctor-flags.js";
+import { runDoctor } from "./doctor/doctor.js";
 import type { ParsedFlags } from "./flag-parser.js";
 import { oneShotUsage, parseOneShotFlags } from "./flags.js";
 import { interruption } from "./interruption.js";
 import { RunLog } from "./log.js";
 import { runOnce } from "./one-shot.js";
+import { parsePrintFlags, printToken, printUsage } from "./print-token.js";
 
 const out = (text: string) => void process.stdout.write(text);
 const complain = (message: string) => void process.stderr.write(`${message}\n`);
@@ -10,18 +15,14 @@ const complain = (message: string) => void process.stderr.write(`${message}\n`);
 /** A subcommand is one only as the very first argument; anything else is LUCI's command line. */
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
-  // Each loads what it alone needs, so that a run of LUCI's kind starts fast.
   switch (command) {
     case "run": {
-      const { parseDaemonFlags, daemonUsage, runDaemon } = await import("./daemon.js");
       return carryOut(parseDaemonFlags(rest), daemonUsage, runDaemon);
     }
     case "doctor": {
-      const { parseDoctorFlags, doctorUsage, runDoctor } = await import("./doctor/doctor.js");
       return carryOut(parseDoctorFlags(rest), doctorUsage, (flags) => runDoctor(flags, out));
     }
     case "print": {
-      const { parsePrintFlags, printUsage, printToken } = await import("./print-token.js");
       return carryOut(parsePrintFlags(rest), printUsage, (flags) => printToken(flags, { out, complain }, Date.now()));
     }
     default:

@@ -1,3 +1,4 @@
+import { writeAtomically } from "./atomic-write.js";
 import type { Flags } from "./flags.js";
 import type { RunLog } from "./log.js";
 import { refreshToken, type Surroundings, writeOptions } from "./refresh-token.js";
@@ -43,8 +44,6 @@ export async function writeReport(
   log: RunLog,
 ): Promise<void> {
   try {
-    // Loaded only now: not every run writes.
-    const { writeAtomically } = await import("./atomic-write.js");
     await writeAtomically(path, text(), writeOptions(flags, AbortSignal.timeout(REPORT_MS), log));
   } catch (error) {
     log.log("error", `cannot write the ${what}: ${(error as Error).message}`);

@@ -4,11 +4,13 @@ import type { TokenFile } from "@tokens/client/token-file";
 import type { Flags } from "./flags.js";
 import type { Interruption } from "./interruption.js";
 import { inputsStamp } from "./inputs-stamp.js";
+import { openKey, readInputs } from "./load-inputs.js";
 import type { RunLog } from "./log.js";
 import { monotonicMs } from "./monotonic-clock.js";
+import { mintInTime } from "./mint-token.js";
 import { isPermissionError } from "./permission-error.js";
 import { readTokenFile } from "./read-token-file.js";
-import type { Saved, SaveOptions } from "./save-token.js";
+import { type Saved, type SaveOptions, saveToken } from "./save-token.js";
 import type { Outcome, RunReport } from "./status-report.js";
 import { decodeState, encodeState, type TokendState } from "./tokend-state.js";
 
@@ -63,7 +65,6 @@ export async function refreshToken(flags: Flags, report: RunReport, surroundings
   }
   // From here on a run may wait: for a key on stdin, and for the server.
   const { signal } = run.interruption;
-  const { openKey, readInputs } = await import("./load-inputs.js");
   const inputs = await readInputs(flags, warn).catch((error: Error) => error);
   if (inputs instanceof Error) return cannotRead(inputs);
   const decided = decideRefresh({ ...inDoubt, digest: inputs.digest });
@@ -71,7 +72,6 @@ export async function refreshToken(flags: Flags, report: RunReport, surroundings
   const key = await openKey(inputs).catch((error: Error) => error);
   if (key instanceof Error) return cannotRead(key);
   report.reason = decided ?? "TOKEN_EXPIRES";
-  const { mintInTime } = await import("./mint-token.js");
   const minted = await mintInTime({ ...run, ...flags, key, ca: inputs.ca, signal }, report);
   if ("outcome" in minted) return fail(run, minted.outcome, minted.error);
   // A stamp from before the inputs were read: what was written since has another.
@@ -124,7 +124,6 @@ async function storeToken(run: Run, seen: string | undefined): Promise<boolean> 
 async function save(run: Run, paths: readonly string[], overrules?: string): Promise<Saved> {
   const { flags, report, log, interruption, endMs } = run;
   if (paths.length === 0) return { token: report.token, replaced: 0, error: undefined };
-  const { saveToken } = await import("./save-token.js");
   const leftMs = Math.ceil(Math.min(LONGEST_TIMER_MS, Math.max(0, endMs - monotonicMs())));
   const untilEnd = AbortSignal.any([interruption.signal, AbortSignal.timeout(leftMs)]);
   return saveToken(paths, report.token, { ...writeOptions(flags, untilEnd, log), overrules });

@@ -16,8 +16,6 @@ import { checkMint } from "./check-mint.js";
 import { checkDns, checkServer, checkTcp } from "./check-network.js";
 import type { DoctorFlags } from "./doctor-flags.js";
 
-export { doctorUsage, parseDoctorFlags } from "./doctor-flags.js";
-
 /** Each step may take this long, in milliseconds, and no longer than a run. */
 const STEP_MS = 10_000;
 const stepMs = ({ timeoutMs }: Flags) => Math.max(1, Math.min(STEP_MS, Math.ceil(timeoutMs)));
