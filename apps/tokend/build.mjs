@@ -1,4 +1,5 @@
 // Bundles the agent into one CommonJS file: cron starts it every few minutes on every machine, so that its start counts.
+import { chmodSync } from "node:fs";
 import { build } from "esbuild";
 
 const options = {
@@ -31,4 +32,6 @@ await build({
   stdin: { contents: `"use strict";\nconst __node = { ${getters.join(", ")} };\n${contents}` },
   minify: true,
   mangleProps: /^builtin_/,
+  banner: { js: "#!/usr/bin/env node" },
 });
+chmodSync(options.outfile, 0o755);

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { parseTokenFile, serializeTokenFile } from "@tokens/client/token-file";
 import { describeWithSoftHsm, makeSoftHsm } from "softhsm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -161,6 +161,14 @@ it("speaks Connect too", async () => {
   // The stand-in speaks pRPC alone: to a Connect client its answer is none.
   const { code, stderr } = await runAgent(machine.flags("-protocol", "connect"));
   expect([code, stderr]).toEqual([1, expect.stringContaining("content type application/prpc")]);
+});
+
+it("is a program by any name, wherever it lies", async () => {
+  const program = machine.file("tokend");
+  copyFileSync(bundle, program);
+  const agent = watch(spawn(program, machine.flags()));
+  expect(await agent.ended).toMatchObject({ code: 0 });
+  expect(written().luci_machine_token).toBe("token-1");
 });
 
 it("is one file of at most 64 kB, in ASCII", () => {
