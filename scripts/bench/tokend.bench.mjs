@@ -13,8 +13,7 @@ import { startLoad, startTokens, untilItMints } from "./servers.mjs";
 
 const ROUNDS = 15;
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
-const tokend = here("../../apps/tokend/bin/tokend.js");
-const bundle = here("../../apps/tokend/dist/tokend.cjs");
+const tokend = here("../../apps/tokend/dist/tokend.cjs");
 
 /** Milliseconds from the start of a program to its end. Certificates that the environment adds would be read each time. */
 function timeOf(args) {
@@ -99,7 +98,7 @@ function rowsOf({ bare, noop, mint, bundled, unbundled }) {
     row("L1", "tokend with a fresh token ÷ bare node", 1.25, 1.06, bare, noop),
     valueRow({ id: "L2", name: "tokend with a whole mint − bare node", unit: "ms", goal: 30, stretch: 17 }, overBare),
     valueRow({ id: "L3.1", name: "tokend's bundle", unit: "kB", goal: 64, stretch: null }, [
-      statSync(bundle).size / 1000,
+      statSync(tokend).size / 1000,
     ]),
     row("L3.2", "a whole mint ÷ a usual client in one bundle", 0.45, 0.3, bundled),
     row("L3.3", "… unbundled", 0.2, 0.13, unbundled),
