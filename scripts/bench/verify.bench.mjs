@@ -130,6 +130,7 @@ function rateRows(values) {
   const jose16 = values.jose16.map((each) => each.perCpuSecond);
   return [
     row("V1", "a token checked anew ÷ crypto.verify", 0.85, 0.92, uncached, raw),
+    row("G.1", "a token checked anew ÷ crypto.verify (LUCI's Go library: 0.6)", 0.6, 0.92, uncached, raw),
     row("V2.1", "… ÷ fast-jwt RS256 without its cache", 1.1, 1.15, uncached, values.fastJwt),
     row("V2.2", "… ÷ jsonwebtoken with a KeyObject", 1.2, 1.26, uncached, values.jsonWebToken),
     row("V3.1", "… ÷ jose RS256, one at a time", 4, 5, values.uncachedByClock, jose1),
