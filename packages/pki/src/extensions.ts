@@ -83,7 +83,7 @@ export function readExtensions(list: DerReader | undefined): CertificateExtensio
   const present = new Set<string>();
   const critical = new Set<string>();
   const unknownCritical: string[] = [];
-  const said: Omit<CertificateExtensions, "present" | "critical" | "unknownCritical"> = { ...NOTHING_SAID };
+  const said: CertificateExtensions = { present, critical, unknownCritical, ...NOTHING_SAID };
   if (list?.done) list.deviate("extensions: none");
   while (list && !list.done) {
     const { oid, isCritical, value } = readExtension(list);
@@ -96,7 +96,7 @@ export function readExtensions(list: DerReader | undefined): CertificateExtensio
       value.end(`extension ${oid}`);
     } else if (isCritical) unknownCritical.push(oid);
   }
-  return { ...said, present, critical, unknownCritical };
+  return said;
 }
 
 function reader(oid: string, isCritical: boolean): ((value: DerReader) => object) | undefined {
