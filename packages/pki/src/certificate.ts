@@ -2,6 +2,7 @@ import { constructedContextTag, contextTag, DerReader, readInteger, readWholeByt
 import { type DistinguishedName, readName } from "./distinguished-name.js";
 import { MalformedInput } from "./errors.js";
 import { type CertificateExtensions, readExtensions } from "./extensions.js";
+import { ProvenPath } from "./proven-path.js";
 import { readPublicKey, type SubjectPublicKey } from "./public-key.js";
 import { readSignatureAlgorithm, type SignatureAlgorithm } from "./signature.js";
 import { readTime } from "./time.js";
@@ -35,6 +36,8 @@ export interface Certificate extends CertificateExtensions {
   readonly signature: Uint8Array;
   /** Where the certificate is not written as RFC 5280 and X.690 demand, though many readers take it. */
   readonly deviations: readonly string[];
+  /** What a check of it found out before. */
+  readonly provenPath: ProvenPath;
 }
 
 /** Reads one certificate in DER; nothing may follow it. Throws MalformedInput. */
@@ -53,7 +56,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const signed = readSigned(certificate.within(tbs.content), algorithm.raw);
   const signatureAlgorithm = readSignatureAlgorithm(algorithm.content);
   // Spread last: properties that come after what was spread cost far more to add.
-  return { der, tbs: tbs.raw, signatureAlgorithm, signature, deviations, ...signed };
+  return { der, tbs: tbs.raw, signatureAlgorithm, signature, deviations, provenPath: new ProvenPath(), ...signed };
 }
 
 /** TBSCertificate, RFC 5280 §4.1.2, field by field. */

@@ -59,6 +59,13 @@ describe("a certificate that was good before", () => {
     expect(code(leaf, under)).toBe("good");
   });
 
+  it("is not good in a changed copy", () => {
+    const under = trust();
+    const leaf = proven(under);
+    expect(code({ ...leaf, signature: leaf.signature.map((byte) => byte ^ 1) }, under)).toBe("BAD_SIGNATURE");
+    expect(code({ ...leaf }, under)).toBe("good");
+  });
+
   it("is not when a CA of its path is no longer trusted, in another list or gone from the same one", () => {
     const anchors = [...trust().anchors];
     const under = trust({ anchors });

@@ -11,23 +11,40 @@ interface Proof {
   readonly untilSeconds: number;
 }
 
-const proofs = new WeakMap<Certificate, Proof>();
+/** Remembers by which path a certificate was found to be good. It is kept in the certificate, and goes when that goes. */
+export class ProvenPath {
+  #proof: Proof | undefined;
 
-/**
- * The path by which a certificate was found to be good before, as long as all that it rests on is still so: the same
- * policy, certificates that are trusted and valid now. Whether one of them was revoked meanwhile is not looked at here.
- */
-export function provenPath(
-  leaf: Certificate,
-  trust: CertificateTrust,
-  nowSeconds: number,
-): CheckedCertificate | undefined {
-  const proof = proofs.get(leaf);
-  if (!proof || proof.policy !== trust.policy) return undefined;
-  if (proof.isRevocationChecked !== (trust.revocation !== undefined)) return undefined;
-  // Written so that a time that is not a number is never within.
-  if (!(proof.fromSeconds <= nowSeconds && nowSeconds <= proof.untilSeconds)) return undefined;
-  return isTrusted(proof.checked, trust) ? proof.checked : undefined;
+  /**
+   * The path by which the certificate was found to be good before, as long as all that it rests on is still so: the same
+   * policy, certificates that are trusted and valid now. Whether one of them was revoked meanwhile is not looked at here.
+   */
+  recall(leaf: Certificate, trust: CertificateTrust, nowSeconds: number): CheckedCertificate | undefined {
+    const proof = this.#proof;
+    if (!proof || proof.policy !== trust.policy) return undefined;
+    if (proof.isRevocationChecked !== (trust.revocation !== undefined)) return undefined;
+    // Written so that a time that is not a number is never within.
+    if (!(proof.fromSeconds <= nowSeconds && nowSeconds <= proof.untilSeconds)) return undefined;
+    return isOf(leaf, proof.checked) && isTrusted(proof.checked, trust) ? proof.checked : undefined;
+  }
+
+  /** Keeps what was found out, unless dates play a part in it that a policy overlooks. */
+  keep(trust: CertificateTrust, checked: CheckedCertificate, nowSeconds: number): void {
+    let fromSeconds = -Infinity;
+    let untilSeconds = Infinity;
+    for (const { notBeforeSeconds, notAfterSeconds } of checked.path) {
+      fromSeconds = Math.max(fromSeconds, notBeforeSeconds);
+      untilSeconds = Math.min(untilSeconds, notAfterSeconds);
+    }
+    if (!(fromSeconds <= nowSeconds && nowSeconds <= untilSeconds)) return;
+    const isRevocationChecked = trust.revocation !== undefined;
+    this.#proof = { checked, policy: trust.policy, isRevocationChecked, fromSeconds, untilSeconds };
+  }
+}
+
+/** A changed copy of a certificate shares the memory, but not what was proven. */
+function isOf(leaf: Certificate, { path }: CheckedCertificate): boolean {
+  return path[0] === leaf;
 }
 
 function isTrusted({ path }: CheckedCertificate, { anchors, intermediates }: CertificateTrust): boolean {
@@ -38,21 +55,3 @@ function isTrusted({ path }: CheckedCertificate, { anchors, intermediates }: Cer
 
 const includes = (pool: readonly Certificate[], certificate: Certificate | undefined) =>
   certificate !== undefined && pool.includes(certificate);
-
-/** Keeps what was found out, unless dates play a part in it that a policy overlooks. */
-export function keepProof(
-  leaf: Certificate,
-  trust: CertificateTrust,
-  checked: CheckedCertificate,
-  nowSeconds: number,
-): void {
-  let fromSeconds = -Infinity;
-  let untilSeconds = Infinity;
-  for (const { notBeforeSeconds, notAfterSeconds } of checked.path) {
-    fromSeconds = Math.max(fromSeconds, notBeforeSeconds);
-    untilSeconds = Math.min(untilSeconds, notAfterSeconds);
-  }
-  if (!(fromSeconds <= nowSeconds && nowSeconds <= untilSeconds)) return;
-  const isRevocationChecked = trust.revocation !== undefined;
-  proofs.set(leaf, { checked, policy: trust.policy, isRevocationChecked, fromSeconds, untilSeconds });
-}
