@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
+import { createPublicKey, type JsonWebKeyInput, type KeyObject, type PublicKeyInput } from "node:crypto";
 import { DerReader, readInteger, readMagnitude, readOid, readWholeBytes, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
 
@@ -22,11 +22,26 @@ const P224 = "1.3.132.0.33";
 
 type Curve = "P-256" | "P-384" | "P-521";
 
+/** A key that node:crypto makes when it is first needed, and once. */
+export class LazyKey {
+  readonly #input: PublicKeyInput | JsonWebKeyInput;
+  #made: KeyObject | undefined;
+
+  constructor(input: PublicKeyInput | JsonWebKeyInput) {
+    this.#input = input;
+  }
+
+  make(): KeyObject {
+    this.#made ??= createPublicKey(this.#input);
+    return this.#made;
+  }
+}
+
 /** The key in a certificate (RFC 5280 §4.1.2.7), read but not yet imported. */
 export type SubjectPublicKey =
-  | { readonly kind: "rsa"; readonly modulusBits: number; readonly exponent: bigint; readonly jwk: JsonWebKey }
-  | { readonly kind: "ec"; readonly curve: Curve; readonly jwk: JsonWebKey }
-  | { readonly kind: "ed25519"; readonly jwk: JsonWebKey }
+  | { readonly kind: "rsa"; readonly modulusBits: number; readonly exponent: bigint; readonly key: LazyKey }
+  | { readonly kind: "ec"; readonly curve: Curve; readonly key: LazyKey }
+  | { readonly kind: "ed25519"; readonly point: Uint8Array; readonly key: LazyKey }
   | { readonly kind: "other"; readonly algorithm: string };
 
 /** Reads the content of a SubjectPublicKeyInfo. Throws MalformedInput. */
@@ -56,10 +71,9 @@ function readRsaKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   if (modulus.length === 0 || exponent <= 0n) throw new MalformedInput(`${what}: a number that is not positive`);
   if ((modulus.at(-1) ?? 0) % 2 === 0) throw new MalformedInput(`${what}: an even modulus`);
   const modulusBits = 8 * modulus.length - (Math.clz32(modulus[0] ?? 0) - 24);
-  return { kind: "rsa", modulusBits, exponent, jwk: { kty: "RSA", n: textOf(modulus), e: base64url(exponent) } };
+  const pkcs1 = Buffer.from(key.buffer, key.byteOffset, key.length);
+  return { kind: "rsa", modulusBits, exponent, key: new LazyKey({ key: pkcs1, format: "der", type: "pkcs1" }) };
 }
-
-const textOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
 
 /** RFC 5480 §2: a named curve and an uncompressed point, which must be one of the curve. */
 function readEcKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
@@ -72,9 +86,9 @@ function readEcKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   const { curve, coordinateBytes } = named;
   if (key[0] !== 4 || key.length !== 1 + 2 * coordinateBytes)
     throw new MalformedInput(`${what}: not an uncompressed point`);
-  const coordinate = (from: number) => Buffer.from(key.subarray(from, from + coordinateBytes)).toString("base64url");
+  const coordinate = (from: number) => base64url(key.subarray(from, from + coordinateBytes));
   const jwk = { kty: "EC", crv: curve, x: coordinate(1), y: coordinate(1 + coordinateBytes) };
-  const read: SubjectPublicKey = { kind: "ec", curve, jwk };
+  const read: SubjectPublicKey = { kind: "ec", curve, key: new LazyKey({ key: jwk, format: "jwk" }) };
   publicKeyOf(read);
   return read;
 }
@@ -83,19 +97,17 @@ function readEcKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
 function readEd25519Key(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   algorithm.end("Ed25519 public key");
   if (key.length !== 32) throw new MalformedInput("Ed25519 public key: not 32 bytes");
-  return { kind: "ed25519", jwk: { kty: "OKP", crv: "Ed25519", x: Buffer.from(key).toString("base64url") } };
+  const jwk = { kty: "OKP", crv: "Ed25519", x: base64url(key) };
+  return { kind: "ed25519", point: key, key: new LazyKey({ key: jwk, format: "jwk" }) };
 }
 
-function base64url(number: bigint): string {
-  const hex = number.toString(16);
-  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex").toString("base64url");
-}
+const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64url");
 
 /** Why signatures of this key say nothing; undefined when the key is strong enough. */
 export function whyKeyMayNotSign(key: SubjectPublicKey): string | undefined {
   if (key.kind === "other") return `a key of an unsupported kind (${key.algorithm})`;
   if (key.kind === "ec" && key.curve === "P-521") return "an EC key on P-521, where P-256 and P-384 are allowed";
-  if (key.kind === "ed25519") return whyPointMayNotSign(key.jwk);
+  if (key.kind === "ed25519") return whyPointMayNotSign(key.point);
   if (key.kind !== "rsa") return undefined;
   if (key.modulusBits < MIN_RSA_BITS || key.modulusBits > MAX_RSA_BITS) {
     return `an RSA key of ${key.modulusBits} bits, where ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are allowed`;
@@ -121,26 +133,20 @@ const SMALL_ORDER_POINTS: ReadonlySet<string> = new Set([
   "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ]);
 
-function whyPointMayNotSign({ x = "" }: JsonWebKey): string | undefined {
-  const point = Buffer.from(x, "base64url");
-  point[31] = (point[31] ?? 0) & 0x7f;
-  return SMALL_ORDER_POINTS.has(point.toString("hex")) ? "an Ed25519 key of small order" : undefined;
+function whyPointMayNotSign(point: Uint8Array): string | undefined {
+  const unsigned = Buffer.from(point);
+  unsigned[31] = (unsigned[31] ?? 0) & 0x7f;
+  return SMALL_ORDER_POINTS.has(unsigned.toString("hex")) ? "an Ed25519 key of small order" : undefined;
 }
 
-const imported = new WeakMap<SubjectPublicKey, KeyObject>();
-
 /**
- * The key for node:crypto, made once. From its numbers: importing the DER takes twenty times as long. Throws
- * MalformedInput for numbers that are no key, such as a point that is not on its curve.
+ * The key for node:crypto. Made of the bare numbers, in PKCS#1 or a JWK: importing a SubjectPublicKeyInfo takes twenty times
+ * as long. Throws MalformedInput for numbers that are no key, such as a point that is not on its curve.
  */
 export function publicKeyOf(key: SubjectPublicKey): KeyObject {
-  const known = imported.get(key);
-  if (known) return known;
   if (key.kind === "other") throw new MalformedInput(`public key: ${key.algorithm}`);
   try {
-    const made = createPublicKey({ key: key.jwk, format: "jwk" });
-    imported.set(key, made);
-    return made;
+    return key.key.make();
   } catch (error) {
     throw new MalformedInput("public key: its numbers are no key", { cause: error });
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { describeWithSuites, readSuite } from "shared-vectors";
 import { DerReader, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
-import { readPublicKey, type SubjectPublicKey } from "./public-key.js";
+import { LazyKey, readPublicKey, type SubjectPublicKey } from "./public-key.js";
 import { readSignatureAlgorithm, verifySignature } from "./signature.js";
 import { context, der, integer, oid, sequence, signatureAlgorithm } from "./testing.js";
 
@@ -75,7 +75,7 @@ describe("verifySignature", () => {
     ["512 bits", 512, 65_537n],
     ["20000 bits", 20_000, 65_537n],
   ])("believes no signature under an RSA key with %s", (_, modulusBits, exponent) => {
-    const key: SubjectPublicKey = { kind: "rsa", modulusBits, exponent, jwk: {} };
+    const key: SubjectPublicKey = { kind: "rsa", modulusBits, exponent, key: new LazyKey({ key: {}, format: "jwk" }) };
     expect(verifySignature(pkcs1, key, Buffer.from("a"), Buffer.from("b"))).toBe(false);
   });
 
