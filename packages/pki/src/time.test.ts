@@ -59,6 +59,20 @@ describe("readTime", () => {
     expect(() => read(tag, text)).toThrow(MalformedInput);
   });
 
+  it.each([
+    "26060112Z",
+    "2606011200000Z",
+    "260601120000",
+    "260601120000ZZ",
+    "260601120000*0130",
+    "260601120000+013",
+    "260601120000+01300",
+    "260601120000+01:0",
+    "260601120000+0130Z",
+  ])("refuses %j even where deviations are noted", (text) => {
+    expect(() => read(TAG.utcTime, text, [])).toThrow(/not a time/);
+  });
+
   it("refuses a time zone that there is not", () => {
     expect(() => read(TAG.utcTime, "260601120000+2400", [])).toThrow(/no such time zone/);
     expect(() => read(TAG.utcTime, "260601120000+0060", [])).toThrow(/no such time zone/);

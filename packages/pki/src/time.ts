@@ -19,44 +19,69 @@ function daysSince1970(year: number, month: number, day: number): number {
   return (year - 1970) * 365 + leapDays + (DAYS_BEFORE[month - 1] ?? 0) + afterFebruary + day - 1;
 }
 
-/** RFC 5280 §4.1.2.5: with seconds, in Zulu time, without fractions. */
-const STRICT: Record<number, RegExp> = { [TAG.utcTime]: /^\d{12}Z$/, [TAG.generalizedTime]: /^\d{14}Z$/ };
-
-/** What many readers let pass: a time zone, and a UTCTime without seconds. */
-const LAX: Record<number, RegExp> = {
-  [TAG.utcTime]: /^(\d{2})(\d{8}(?:\d{2})?)(?:Z|([+-]\d{4}))$/,
-  [TAG.generalizedTime]: /^(\d{4})(\d{10})(?:Z|([+-]\d{4}))$/,
-};
+/** RFC 5280 §4.1.2.5: how many digits write the year; month, day, hour, minute and second have two each. */
+const YEAR_DIGITS: Record<number, number> = { [TAG.utcTime]: 2, [TAG.generalizedTime]: 4 };
+const ZULU = 0x5a;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
 
 /**
- * Reads the next element as a time: UTCTime for 1950 to 2049 or GeneralizedTime. The result is whole unix seconds.
- * Integers all the way: a date that is not a number would pass every comparison. Throws MalformedInput.
+ * Reads the next element as a time: UTCTime for 1950 to 2049 or GeneralizedTime, with seconds, in Zulu time; many readers
+ * also let pass a time zone, and a UTCTime without seconds. The result is whole unix seconds. Integers all the way: a date
+ * that is not a number would pass every comparison. Throws MalformedInput.
  */
 export function readTime(reader: DerReader, what: string): number {
   const { tag, content } = reader.any(what);
-  const text = Buffer.from(content).toString("latin1");
-  const [, year, rest, zone] = LAX[tag]?.exec(text) ?? [];
-  if (year === undefined || rest === undefined) throw new MalformedInput(`${what}: not a time`);
-  if (!STRICT[tag]?.test(text)) reader.deviate(`${what}: a time with a time zone or without seconds`);
-  return secondsOf(fullYear(year), rest, what) - offsetSeconds(zone, what);
+  const yearDigits = YEAR_DIGITS[tag];
+  const digits = countDigits(content);
+  const hasSeconds = yearDigits !== undefined && digits === yearDigits + 10;
+  const isZulu = content.length === digits + 1 && content[digits] === ZULU;
+  const isShort = tag === TAG.utcTime && digits === 10;
+  if (yearDigits === undefined || !(hasSeconds || isShort) || !(isZulu || isZone(content.subarray(digits))))
+    throw new MalformedInput(`${what}: not a time`);
+  if (!hasSeconds || !isZulu) reader.deviate(`${what}: a time with a time zone or without seconds`);
+  const year = fullYear(content, yearDigits);
+  const seconds = secondsOf(year, content.subarray(yearDigits, digits), what);
+  return isZulu ? seconds : seconds - offsetSeconds(content.subarray(digits), what);
+}
+
+function countDigits(content: Uint8Array): number {
+  let count = 0;
+  while (isDigit(content[count])) count++;
+  return count;
+}
+
+const isDigit = (byte = 0) => byte >= 0x30 && byte <= 0x39;
+
+/** The number that the two digits write; 0 past the end. */
+function twoDigits(content: Uint8Array, at: number): number {
+  return at < content.length ? (content[at] ?? 0) * 10 + (content[at + 1] ?? 0) - 11 * 0x30 : 0;
 }
 
 /** RFC 5280 §4.1.2.5.1: two digits stand for 1950 to 2049. */
-function fullYear(digits: string): number {
-  const year = Number(digits);
-  return digits.length === 4 ? year : (year < 50 ? 2000 : 1900) + year;
+function fullYear(content: Uint8Array, digits: number): number {
+  const first = twoDigits(content, 0);
+  if (digits === 4) return first * 100 + twoDigits(content, 2);
+  return (first < 50 ? 2000 : 1900) + first;
 }
 
-function secondsOf(year: number, rest: string, what: string): number {
-  const [month = 0, day = 0, hour = 0, minute = 0, second = 0] = (rest.match(/../g) ?? []).map(Number);
+/** Of a year and the fields after it, each of two digits. */
+function secondsOf(year: number, fields: Uint8Array, what: string): number {
+  const [month, day] = [twoDigits(fields, 0), twoDigits(fields, 2)];
+  const [hour, minute, second] = [twoDigits(fields, 4), twoDigits(fields, 6), twoDigits(fields, 8)];
   const valid = year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
   if (!valid || hour > 23 || minute > 59 || second > 59) throw new MalformedInput(`${what}: no such time`);
   return daysSince1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
 }
 
-function offsetSeconds(zone: string | undefined, what: string): number {
-  if (zone === undefined) return 0;
-  const [hours, minutes] = [Number(zone.slice(1, 3)), Number(zone.slice(3))];
+/** A sign and four digits. */
+function isZone(zone: Uint8Array): boolean {
+  const isSigned = zone[0] === PLUS || zone[0] === MINUS;
+  return isSigned && zone.length === 5 && countDigits(zone.subarray(1)) === 4;
+}
+
+function offsetSeconds(zone: Uint8Array, what: string): number {
+  const [hours, minutes] = [twoDigits(zone, 1), twoDigits(zone, 3)];
   if (hours > 23 || minutes > 59) throw new MalformedInput(`${what}: no such time zone`);
-  return (zone.startsWith("-") ? -1 : 1) * (hours * 3600 + minutes * 60);
+  return (zone[0] === MINUS ? -1 : 1) * (hours * 3600 + minutes * 60);
 }
