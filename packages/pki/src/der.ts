@@ -171,11 +171,12 @@ export function readBoolean(content: Uint8Array, what: string): boolean {
 
 /** X.690 §11.2: named bits, the first in the highest bit of the first byte; what is left over is zero. */
 export function readBits(content: Uint8Array, what: string): (bit: number) => boolean {
-  const [unused = 8, ...bytes] = content;
-  const leftOver = (bytes.at(-1) ?? 0) & ((1 << unused) - 1);
-  if (unused > 7 || (bytes.length === 0 && unused > 0) || leftOver !== 0)
+  const unused = content[0] ?? 8;
+  const last = content.length > 1 ? (content.at(-1) ?? 0) : 0;
+  const leftOver = last & ((1 << unused) - 1);
+  if (unused > 7 || (content.length === 1 && unused > 0) || leftOver !== 0)
     throw new MalformedInput(`${what}: not a bit string`);
-  return (bit) => (((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1) === 1;
+  return (bit) => (((content[1 + (bit >> 3)] ?? 0) >> (7 - (bit & 7))) & 1) === 1;
 }
 
 /** A bit string that is made of whole bytes. */

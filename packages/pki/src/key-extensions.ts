@@ -39,13 +39,16 @@ export function readBasicConstraints(value: DerReader): Pick<KeyExtensions, "isC
 /** RFC 5280 §4.2.1.3. */
 export function readKeyUsage(value: DerReader): Pick<KeyExtensions, "keyUsage"> {
   const has = readBits(value.read(TAG.bitString, "key usage").content, "key usage");
-  const any = Array.from({ length: KEY_USAGES }, (_, bit) => has(bit)).includes(true);
+  let any = false;
+  for (let bit = 0; bit < KEY_USAGES; bit++) any ||= has(bit);
   if (!any) {
     // Readers that let this pass take it for absent.
     value.deviate("key usage: no use at all");
     return { keyUsage: undefined };
   }
-  return { keyUsage: new Set(KEY_USAGE_BITS.filter(([, bit]) => has(bit)).map(([name]) => name)) };
+  const keyUsage = new Set<KeyUsage>();
+  for (const [name, bit] of KEY_USAGE_BITS) if (has(bit)) keyUsage.add(name);
+  return { keyUsage };
 }
 
 /** RFC 5280 §4.2.1.12. */
