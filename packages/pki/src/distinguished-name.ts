@@ -24,9 +24,13 @@ export function readName(reader: DerReader, what: string): DistinguishedName {
   const { raw, content } = reader.read(TAG.sequence, what);
   const relative = reader.within(content);
   const relativeNames: NameAttribute[][] = [];
-  while (!relative.done) relativeNames.push(readRelativeName(relative.enter(TAG.set, what), what));
-  const commonNames = relativeNames.flat().filter(({ type }) => type === COMMON_NAME);
-  return { der: raw, relativeNames, commonNames: commonNames.map(({ value }) => value) };
+  const commonNames: string[] = [];
+  while (!relative.done) {
+    const attributes = readRelativeName(relative.enter(TAG.set, what), what);
+    relativeNames.push(attributes);
+    for (const { type, value } of attributes) if (type === COMMON_NAME) commonNames.push(value);
+  }
+  return { der: raw, relativeNames, commonNames };
 }
 
 function readRelativeName(reader: DerReader, what: string): NameAttribute[] {
