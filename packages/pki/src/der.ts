@@ -20,18 +20,20 @@ export const constructedContextTag = (number: number): number => 0xa0 | number;
 
 /** One DER element. Both arrays are views of the input, made when they are asked for: few are. */
 export class DerElement {
-  readonly tag: number;
   readonly #bytes: Uint8Array;
   readonly #start: number;
   readonly #begin: number;
   readonly #end: number;
 
-  constructor(tag: number, bytes: Uint8Array, start: number, begin: number, end: number) {
-    this.tag = tag;
+  constructor(bytes: Uint8Array, start: number, begin: number, end: number) {
     this.#bytes = bytes;
     this.#start = start;
     this.#begin = begin;
     this.#end = end;
+  }
+
+  get tag(): number {
+    return this.#bytes[this.#start] ?? 0;
   }
 
   get content(): Uint8Array {
@@ -51,12 +53,17 @@ export class DerElement {
 export class DerReader {
   readonly #bytes: Uint8Array;
   readonly #deviations: string[] | undefined;
-  #position = 0;
+  readonly #end: number;
+  #position: number;
 
-  /** With a list of deviations, what {@link deviate} is told goes there instead of being refused. */
-  constructor(bytes: Uint8Array, deviations?: string[]) {
+  /**
+   * Of all bytes, or of a part. With a list of deviations, what {@link deviate} is told goes there instead of being refused.
+   */
+  constructor(bytes: Uint8Array, deviations?: string[], begin = 0, end: number = bytes.length) {
     this.#bytes = bytes;
     this.#deviations = deviations;
+    this.#position = begin;
+    this.#end = end;
   }
 
   /** A reader of other bytes that treats deviations as this one does. */
@@ -71,35 +78,29 @@ export class DerReader {
   }
 
   get done(): boolean {
-    return this.#position === this.#bytes.length;
+    return this.#position === this.#end;
   }
 
   /** How many bytes are still to be read. */
   get left(): number {
-    return this.#bytes.length - this.#position;
+    return this.#end - this.#position;
   }
 
   /** The tag of the next element, or undefined at the end. */
   get nextTag(): number | undefined {
-    return this.#bytes[this.#position];
+    return this.#position < this.#end ? this.#bytes[this.#position] : undefined;
   }
 
   /** Reads the next element, whatever it is. */
   any(what: string): DerElement {
     const start = this.#position;
-    const tag = this.#byte(what);
-    if ((tag & 0x1f) === 0x1f) throw new MalformedInput(`${what}: a tag of more than one byte`);
-    const length = this.#length(what);
-    const begin = this.#position;
-    const end = begin + length;
-    if (end > this.#bytes.length) throw new MalformedInput(`${what}: cut short`);
-    this.#position = end;
-    return new DerElement(tag, this.#bytes, start, begin, end);
+    const begin = this.#step(what);
+    return new DerElement(this.#bytes, start, begin, this.#position);
   }
 
   /** Reads the next element, which must have this tag. */
   read(tag: number, what: string): DerElement {
-    if (this.nextTag !== tag) throw new MalformedInput(`${what}: missing or of another type`);
+    this.#expect(tag, what);
     return this.any(what);
   }
 
@@ -110,7 +111,16 @@ export class DerReader {
 
   /** Opens the next element, which must have this tag, to read what is in it. */
   enter(tag: number, what: string): DerReader {
-    return this.within(this.read(tag, what).content);
+    this.#expect(tag, what);
+    const begin = this.#step(what);
+    return new DerReader(this.#bytes, this.#deviations, begin, this.#position);
+  }
+
+  /** Reads the next element, which must be an object identifier, in dotted form. */
+  oid(what: string): string {
+    this.#expect(TAG.oid, what);
+    const begin = this.#step(what);
+    return readOid(this.#bytes, what, begin, this.#position);
   }
 
   /** Nothing may follow. */
@@ -118,9 +128,25 @@ export class DerReader {
     if (!this.done) this.deviate(`${what}: more than expected`);
   }
 
+  #expect(tag: number, what: string): void {
+    if (this.nextTag !== tag) throw new MalformedInput(`${what}: missing or of another type`);
+  }
+
+  /** Steps over the next element; where its content begins. It ends where the reader stands then. */
+  #step(what: string): number {
+    const tag = this.#byte(what);
+    if ((tag & 0x1f) === 0x1f) throw new MalformedInput(`${what}: a tag of more than one byte`);
+    const length = this.#length(what);
+    const begin = this.#position;
+    if (length > this.left) throw new MalformedInput(`${what}: cut short`);
+    this.#position = begin + length;
+    return begin;
+  }
+
   #byte(what: string): number {
-    const byte = this.#bytes[this.#position++];
+    const byte = this.nextTag;
     if (byte === undefined) throw new MalformedInput(`${what}: cut short`);
+    this.#position++;
     return byte;
   }
 
@@ -188,14 +214,15 @@ export function readWholeBytes(content: Uint8Array, what: string): Uint8Array {
 /** Arcs below this stay exact when seven more bits come to them. */
 const MAX_EXACT_ARC = 2 ** 46;
 
-/** X.690 §8.19: an object identifier in dotted form. */
-export function readOid(content: Uint8Array, what: string): string {
+/** X.690 §8.19: an object identifier, of all bytes or of a part, in dotted form. */
+export function readOid(bytes: Uint8Array, what: string, begin = 0, end: number = bytes.length): string {
   let text = "";
   let arc = 0;
   let fresh = true;
-  for (const byte of content) {
+  for (let index = begin; index < end; index++) {
+    const byte = bytes[index] ?? 0;
     if (fresh && byte === 0x80) throw new MalformedInput(`${what}: an object identifier not in its shortest form`);
-    if (arc >= MAX_EXACT_ARC) return readLargeOid(content, what);
+    if (arc >= MAX_EXACT_ARC) return readLargeOid(bytes.subarray(begin, end), what);
     arc = arc * 128 + (byte & 0x7f);
     fresh = byte < 0x80;
     if (!fresh) continue;

@@ -1,4 +1,4 @@
-import { type DerReader, readOid, TAG } from "./der.js";
+import { type DerReader, TAG } from "./der.js";
 import { decodeString } from "./der-string.js";
 import { MalformedInput } from "./errors.js";
 
@@ -37,7 +37,7 @@ function readRelativeName(reader: DerReader, what: string): NameAttribute[] {
   const attributes: NameAttribute[] = [];
   while (!reader.done) {
     const attribute = reader.enter(TAG.sequence, what);
-    const type = readOid(attribute.read(TAG.oid, what).content, what);
+    const type = attribute.oid(what);
     const element = attribute.any(what);
     attribute.end(what);
     const text = decodeString(element, what);

@@ -1,4 +1,4 @@
-import { type DerReader, readBits, readBoolean, readInteger, readOid, TAG } from "./der.js";
+import { type DerReader, readBits, readBoolean, readInteger, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
 
 /** Uses of a key that matter here, by their bit (RFC 5280 §4.2.1.3). */
@@ -56,6 +56,6 @@ export function readExtendedKeyUsage(value: DerReader): Pick<KeyExtensions, "ext
   const what = "extended key usage";
   const list = value.enter(TAG.sequence, what);
   const uses: string[] = [];
-  while (!list.done) uses.push(readOid(list.read(TAG.oid, what).content, what));
+  while (!list.done) uses.push(list.oid(what));
   return { extendedKeyUsage: uses };
 }

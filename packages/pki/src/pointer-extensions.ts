@@ -1,4 +1,4 @@
-import { constructedContextTag, contextTag, type DerReader, readOid, TAG } from "./der.js";
+import { constructedContextTag, contextTag, type DerReader, TAG } from "./der.js";
 
 /** Where else to look: extensions that say where keys, lists and services are. Nothing here is fetched. */
 export interface PointerExtensions {
@@ -57,7 +57,7 @@ export function readAuthorityInformationAccess(value: DerReader): object {
   if (list.done) value.deviate(`${what}: none`);
   while (!list.done) {
     const description = list.enter(TAG.sequence, what);
-    readOid(description.read(TAG.oid, what).content, what);
+    description.oid(what);
     description.any(what);
     description.end(what);
   }

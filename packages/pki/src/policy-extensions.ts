@@ -1,4 +1,4 @@
-import { contextTag, type DerReader, readInteger, readOid, TAG } from "./der.js";
+import { contextTag, type DerReader, readInteger, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
 
 /** The policies under which a certificate was issued, and what a CA demands of those below it (RFC 5280 §4.2.1.4). */
@@ -28,7 +28,7 @@ export function readPolicies(value: DerReader): Pick<PolicyExtensions, "policies
   let hasUnknownQualifier = false;
   while (!list.done) {
     const information = list.enter(TAG.sequence, what);
-    policies.push(readOid(information.read(TAG.oid, what).content, what));
+    policies.push(information.oid(what));
     const qualifiers = information.optional(TAG.sequence, what);
     information.end(what);
     if (qualifiers) hasUnknownQualifier = !areKnown(list.within(qualifiers.content), what) || hasUnknownQualifier;
@@ -42,7 +42,7 @@ function areKnown(qualifiers: DerReader, what: string): boolean {
   if (qualifiers.done) qualifiers.deviate(`${what}: no qualifiers`);
   while (!qualifiers.done) {
     const qualifier = qualifiers.enter(TAG.sequence, what);
-    known = QUALIFIERS.includes(readOid(qualifier.read(TAG.oid, what).content, what)) && known;
+    known = QUALIFIERS.includes(qualifier.oid(what)) && known;
     qualifier.any(what);
     qualifier.end(what);
   }
@@ -57,7 +57,7 @@ export function readPolicyMappings(value: DerReader): Pick<PolicyExtensions, "po
   const policyMappings: [string, string][] = [];
   while (!list.done) {
     const pair = list.enter(TAG.sequence, what);
-    const policy = () => readOid(pair.read(TAG.oid, what).content, what);
+    const policy = () => pair.oid(what);
     policyMappings.push([policy(), policy()]);
     pair.end(what);
   }

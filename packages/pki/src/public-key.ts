@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKeyInput, type KeyObject, type PublicKeyInput } from "node:crypto";
-import { DerReader, readInteger, readMagnitude, readOid, readWholeBytes, TAG } from "./der.js";
+import { DerReader, readInteger, readMagnitude, readWholeBytes, TAG } from "./der.js";
 import { MalformedInput } from "./errors.js";
 
 /** RSA keys outside of these sizes are refused: too weak, or too expensive to check signatures with. */
@@ -48,7 +48,7 @@ export type SubjectPublicKey =
 export function readPublicKey(info: DerReader): SubjectPublicKey {
   const what = "public key";
   const algorithm = info.enter(TAG.sequence, what);
-  const oid = readOid(algorithm.read(TAG.oid, what).content, what);
+  const oid = algorithm.oid(what);
   const key = readWholeBytes(info.read(TAG.bitString, what).content, what);
   info.end(what);
   if (oid === "1.2.840.113549.1.1.1") return readRsaKey(algorithm, key);
@@ -78,7 +78,7 @@ function readRsaKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
 /** RFC 5480 §2: a named curve and an uncompressed point, which must be one of the curve. */
 function readEcKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   const what = "EC public key";
-  const oid = readOid(algorithm.read(TAG.oid, what).content, what);
+  const oid = algorithm.oid(what);
   algorithm.end(what);
   if (oid === P224) return { kind: "other", algorithm: "elliptic curve P-224" };
   const named = CURVES[oid];

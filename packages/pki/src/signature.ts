@@ -1,5 +1,5 @@
 import { constants, verify, type VerifyKeyObjectInput } from "node:crypto";
-import { constructedContextTag, DerReader, readInteger, readOid, TAG } from "./der.js";
+import { constructedContextTag, DerReader, readInteger, TAG } from "./der.js";
 import { publicKeyOf, type SubjectPublicKey } from "./public-key.js";
 
 /** How a certificate is signed. */
@@ -38,7 +38,7 @@ const HASHES: Record<string, { hash: Hash; bytes: bigint }> = {
 /** Reads an AlgorithmIdentifier's content; undefined for algorithms that are not allowed. Throws MalformedInput. */
 export function readSignatureAlgorithm(content: Uint8Array): SignatureAlgorithm | undefined {
   const reader = new DerReader(content);
-  const oid = readOid(reader.read(TAG.oid, "signature algorithm").content, "signature algorithm");
+  const oid = reader.oid("signature algorithm");
   if (oid === RSA_PSS) return readPss(reader);
   const algorithm = ALGORITHMS[oid];
   const parameters = algorithm?.keyKind === "rsa" ? reader.optional(TAG.null, "signature algorithm") : undefined;
@@ -58,7 +58,7 @@ function readPss(reader: DerReader): SignatureAlgorithm | undefined {
   reader.end(what);
   const hash = hashField && readHash(hashField);
   const mgf = mgfField?.enter(TAG.sequence, what);
-  const isMgf1 = mgf !== undefined && readOid(mgf.read(TAG.oid, what).content, what) === MGF1;
+  const isMgf1 = mgf !== undefined && mgf.oid(what) === MGF1;
   const mgfHash = isMgf1 ? readHash(mgf) : undefined;
   const salt = saltField && readInteger(saltField.read(TAG.integer, what).content, what);
   const trailer = trailerField ? readInteger(trailerField.read(TAG.integer, what).content, what) : 1n;
@@ -69,7 +69,7 @@ function readPss(reader: DerReader): SignatureAlgorithm | undefined {
 
 function readHash(reader: DerReader): { hash: Hash; bytes: bigint } | undefined {
   const algorithm = reader.enter(TAG.sequence, "hash algorithm");
-  const oid = readOid(algorithm.read(TAG.oid, "hash algorithm").content, "hash algorithm");
+  const oid = algorithm.oid("hash algorithm");
   algorithm.optional(TAG.null, "hash algorithm");
   algorithm.end("hash algorithm");
   return HASHES[oid];
