@@ -53,16 +53,27 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const algorithm = certificate.read(TAG.sequence, "signature algorithm");
   const signature = readWholeBytes(certificate.read(TAG.bitString, "signature").content, "signature");
   certificate.end("certificate");
-  const signed = readSigned(certificate.within(tbs.content), algorithm.raw);
-  const signatureAlgorithm = readSignatureAlgorithm(algorithm.content);
-  // Spread last: properties that come after what was spread cost far more to add.
-  return { der, tbs: tbs.raw, signatureAlgorithm, signature, deviations, provenPath: new ProvenPath(), ...signed };
+  const signed = certificate.within(tbs.content);
+  const fields = readFields(signed, algorithm.raw);
+  const extensions = readExtensions(findExtensions(signed, fields.version));
+  return {
+    der,
+    tbs: tbs.raw,
+    signatureAlgorithm: readSignatureAlgorithm(algorithm.content),
+    signature,
+    deviations,
+    dnsNames: dnsNamesOf(extensions),
+    provenPath: new ProvenPath(),
+    // Spread last: properties that come after what was spread cost far more to add.
+    ...fields,
+    ...extensions,
+  };
 }
 
-/** TBSCertificate, RFC 5280 §4.1.2, field by field. */
-function readSigned(tbs: DerReader, outerAlgorithm: Uint8Array) {
+/** TBSCertificate, RFC 5280 §4.1.2, field by field up to the extensions. */
+function readFields(tbs: DerReader, outerAlgorithm: Uint8Array) {
   const version = readVersion(tbs);
-  const serial = readSerial(tbs);
+  const { serial, serialMagnitude } = readSerial(tbs);
   const innerAlgorithm = tbs.read(TAG.sequence, "signature algorithm").raw;
   // §4.1.1.2: the algorithm outside is not signed, so it must be the one inside.
   if (Buffer.compare(innerAlgorithm, outerAlgorithm) !== 0)
@@ -75,9 +86,17 @@ function readSigned(tbs: DerReader, outerAlgorithm: Uint8Array) {
   const subject = readName(tbs, "subject");
   const { raw: publicKeyInfo, content } = tbs.read(TAG.sequence, "public key");
   const publicKey = readPublicKey(tbs.within(content));
-  const extensions = readExtensions(findExtensions(tbs, version));
-  const names = { issuer, subject, dnsNames: dnsNamesOf(extensions) };
-  return { version, notBeforeSeconds, notAfterSeconds, publicKey, publicKeyInfo, ...serial, ...names, ...extensions };
+  return {
+    version,
+    serial,
+    serialMagnitude,
+    issuer,
+    subject,
+    notBeforeSeconds,
+    notAfterSeconds,
+    publicKey,
+    publicKeyInfo,
+  };
 }
 
 /** §4.1.2.2. */
