@@ -57,8 +57,7 @@ function checkPath(
     path: (path) => {
       // From here on: the CAs made these certificates.
       requireNotRevoked(path, trust.revocation);
-      const asked = checks.filter((name) => name !== "crl_issuer" || trust.revocation);
-      return { path, reports: asked.flatMap((name) => applyCheck(name, path, trust.policy, nowSeconds) ?? []) };
+      return { path, reports: applyChecks(checks, path, trust, nowSeconds) };
     },
   });
 }
@@ -82,11 +81,25 @@ function requireSigned(certificate: Certificate, issuer: Certificate, policy: Ce
 }
 
 function requireNotRevoked(path: CertificatePath, revocation: RevocationCheck | undefined): void {
-  const [first, ...issuers] = path;
-  const [next, ...rest] = issuers;
-  if (!revocation || !next) return;
-  revocation([first, ...issuers]);
-  requireNotRevoked([next, ...rest], revocation);
+  const [, issuer, ...above] = path;
+  if (!revocation || !issuer) return;
+  revocation(path);
+  requireNotRevoked([issuer, ...above], revocation);
+}
+
+function applyChecks(
+  names: readonly CertificateCheckName[],
+  path: CertificatePath,
+  { policy, revocation }: CertificateTrust,
+  nowSeconds: number,
+): CheckReport[] {
+  const reports: CheckReport[] = [];
+  for (const name of names) {
+    if (name === "crl_issuer" && !revocation) continue;
+    const report = applyCheck(name, path, policy, nowSeconds);
+    if (report) reports.push(report);
+  }
+  return reports;
 }
 
 function applyCheck(

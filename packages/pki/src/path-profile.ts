@@ -12,8 +12,8 @@ import { whyKeyMayNotSign } from "./public-key.js";
 const MAX_SERIAL_OCTETS = 20;
 
 const ANY_USE = "2.5.29.37.0";
-const SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1";
-const CLIENT_AUTHENTICATION = "1.3.6.1.5.5.7.3.2";
+/** Authentication of clients and of servers. */
+const MACHINE_USES = ["1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"];
 
 /** Why a path fails a check; undefined if it passes. */
 type PathCheck = (path: CertificatePath, nowSeconds: number) => string | undefined;
@@ -143,8 +143,8 @@ function whyMarkedWrongly(certificate: Certificate, path: CertificatePath): stri
 function whyNotForMachines(path: CertificatePath): string | undefined {
   const allows = ({ extendedKeyUsage: uses }: Certificate, use: string) =>
     uses === undefined || uses.includes(use) || uses.includes(ANY_USE);
-  const wanted = [CLIENT_AUTHENTICATION, SERVER_AUTHENTICATION].filter((use) => allows(path[0], use));
-  if (wanted.length === 0) return "extended key usage lacks clientAuth, serverAuth and any";
-  const isFit = wanted.some((use) => path.every((certificate) => allows(certificate, use)));
-  return when(!isFit, "the CAs do not allow the certificate's extended key usage");
+  if (MACHINE_USES.some((use) => path.every((certificate) => allows(certificate, use)))) return undefined;
+  if (MACHINE_USES.some((use) => allows(path[0], use)))
+    return "the CAs do not allow the certificate's extended key usage";
+  return "extended key usage lacks clientAuth, serverAuth and any";
 }
