@@ -164,10 +164,16 @@ export class DerReader {
   }
 }
 
+/** So many bytes make a number that is exact; a bigint by way of text takes ten times as long. */
+const MAX_EXACT_BYTES = 6;
+
+const numberOf = (bytes: Uint8Array) => bytes.reduce((number, byte) => number * 256 + byte, 0);
+const largeNumberOf = (bytes: Uint8Array) => BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
+
 /** X.690 §8.3: an integer in the fewest bytes, of any size and sign. */
 export function readInteger(content: Uint8Array, what: string): bigint {
   requireShortest(content, what);
-  const magnitude = BigInt(`0x${Buffer.from(content).toString("hex")}`);
+  const magnitude = content.length <= MAX_EXACT_BYTES ? BigInt(numberOf(content)) : largeNumberOf(content);
   return (content[0] ?? 0) < 0x80 ? magnitude : magnitude - (1n << BigInt(content.length * 8));
 }
 
