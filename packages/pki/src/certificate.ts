@@ -47,13 +47,13 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const deviations: string[] = [];
   // Views of a plain array are made faster than those of a Buffer.
   const whole = new DerReader(new Uint8Array(der.buffer, der.byteOffset, der.length));
-  const certificate = new DerReader(whole.read(TAG.sequence, "certificate").content, deviations);
+  const certificate = whole.read(TAG.sequence, "certificate").open(deviations);
   whole.end("certificate");
   const tbs = certificate.read(TAG.sequence, "certificate");
   const algorithm = certificate.read(TAG.sequence, "signature algorithm");
   const signature = readWholeBytes(certificate.read(TAG.bitString, "signature").content, "signature");
   certificate.end("certificate");
-  const signed = certificate.within(tbs.content);
+  const signed = certificate.within(tbs);
   const fields = readFields(signed, algorithm.raw);
   const extensions = readExtensions(findExtensions(signed, fields.version));
   return {
@@ -84,8 +84,8 @@ function readFields(tbs: DerReader, outerAlgorithm: Uint8Array) {
   const notAfterSeconds = readTime(validity, "notAfter");
   validity.end("validity");
   const subject = readName(tbs, "subject");
-  const { raw: publicKeyInfo, content } = tbs.read(TAG.sequence, "public key");
-  const publicKey = readPublicKey(tbs.within(content));
+  const keyInfo = tbs.read(TAG.sequence, "public key");
+  const publicKey = readPublicKey(tbs.within(keyInfo));
   return {
     version,
     serial,
@@ -95,7 +95,7 @@ function readFields(tbs: DerReader, outerAlgorithm: Uint8Array) {
     notBeforeSeconds,
     notAfterSeconds,
     publicKey,
-    publicKeyInfo,
+    publicKeyInfo: keyInfo.raw,
   };
 }
 
@@ -115,7 +115,7 @@ function dnsNamesOf({ alternativeNames = [] }: CertificateExtensions): string[] 
 function readVersion(tbs: DerReader): number {
   const element = tbs.optional(constructedContextTag(0), "version");
   if (!element) return 1;
-  const reader = tbs.within(element.content);
+  const reader = tbs.within(element);
   const number = readInteger(reader.read(TAG.integer, "version").content, "version");
   reader.end("version");
   if (number < 0n || number > 2n) throw new MalformedInput("version: unknown");
@@ -131,7 +131,7 @@ function findExtensions(tbs: DerReader, version: number): DerReader | undefined 
   const element = version === 3 ? tbs.optional(constructedContextTag(3), "extensions") : undefined;
   tbs.end("certificate");
   if (!element) return undefined;
-  const outer = tbs.within(element.content);
+  const outer = tbs.within(element);
   const list = outer.enter(TAG.sequence, "extensions");
   outer.end("extensions");
   return list;

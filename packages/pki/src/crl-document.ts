@@ -56,7 +56,7 @@ export function parseCrl(der: Uint8Array, maxBytes: number = MAX_CRL_BYTES): Crl
   const algorithm = list.read(TAG.sequence, "signature algorithm");
   const signature = readWholeBytes(list.read(TAG.bitString, "signature").content, "signature");
   list.end("revocation list");
-  const signed = readSigned(new DerReader(tbs.content), algorithm.raw);
+  const signed = readSigned(tbs.open(), algorithm.raw);
   const oid = new DerReader(algorithm.content).read(TAG.oid, "signature algorithm");
   return {
     tbs: tbs.raw,
@@ -78,7 +78,7 @@ function readSigned(tbs: DerReader, outerAlgorithm: Uint8Array) {
   const hasNext = tbs.nextTag === TAG.utcTime || tbs.nextTag === TAG.generalizedTime;
   const nextUpdateSeconds = hasNext ? readTime(tbs, "nextUpdate") : undefined;
   const entries = tbs.optional(TAG.sequence, "entries");
-  if (entries?.content.length === 0) throw new MalformedInput("entries: an empty list, where there should be none");
+  if (entries?.length === 0) throw new MalformedInput("entries: an empty list, where there should be none");
   const extensions = version === 2 ? tbs.optional(constructedContextTag(0), "extensions") : undefined;
   tbs.end("revocation list");
   const entryBytes = entries?.content ?? new Uint8Array(0);

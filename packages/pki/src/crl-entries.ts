@@ -77,9 +77,9 @@ class EntryReader {
   }
 
   #enterLong(tag: number, within: number): number {
-    const { raw, content } = new DerReader(this.#bytes.subarray(this.#position, within)).read(tag, "entry");
-    const end = this.#position + raw.length;
-    this.#position = end - content.length;
+    const element = new DerReader(this.#bytes.subarray(this.#position, within)).read(tag, "entry");
+    const end = this.#position + element.raw.length;
+    this.#position = end - element.length;
     return end;
   }
 

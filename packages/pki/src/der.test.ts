@@ -32,7 +32,7 @@ describe("DerReader", () => {
     const deviations: string[] = [];
     const reader = new DerReader(bytes("30020500"), deviations);
     reader.enter(0x30, "outer").end("outer");
-    reader.within(bytes("00")).end("other");
+    reader.within(element("040100")).end("other");
     expect(deviations).toEqual(["outer: more than expected", "other: more than expected"]);
   });
 

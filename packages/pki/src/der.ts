@@ -40,6 +40,16 @@ export class DerElement {
     return this.#bytes.subarray(this.#begin, this.#end);
   }
 
+  /** How many bytes the content has. */
+  get length(): number {
+    return this.#end - this.#begin;
+  }
+
+  /** A reader of the content. */
+  open(deviations?: string[]): DerReader {
+    return new DerReader(this.#bytes, deviations, this.#begin, this.#end);
+  }
+
   /** Header and content. */
   get raw(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
@@ -66,9 +76,9 @@ export class DerReader {
     this.#end = end;
   }
 
-  /** A reader of other bytes that treats deviations as this one does. */
-  within(bytes: Uint8Array): DerReader {
-    return new DerReader(bytes, this.#deviations);
+  /** A reader of what is in an element, which treats deviations as this one does. */
+  within(element: DerElement): DerReader {
+    return element.open(this.#deviations);
   }
 
   /** What no certificate may do, but readers that many rely on let pass. */

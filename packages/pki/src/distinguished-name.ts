@@ -21,8 +21,8 @@ export interface DistinguishedName {
 
 /** Reads the next element as a name. Throws MalformedInput. */
 export function readName(reader: DerReader, what: string): DistinguishedName {
-  const { raw, content } = reader.read(TAG.sequence, what);
-  const relative = reader.within(content);
+  const name = reader.read(TAG.sequence, what);
+  const relative = reader.within(name);
   const relativeNames: NameAttribute[][] = [];
   const commonNames: string[] = [];
   while (!relative.done) {
@@ -30,7 +30,7 @@ export function readName(reader: DerReader, what: string): DistinguishedName {
     relativeNames.push(attributes);
     for (const { type, value } of attributes) if (type === COMMON_NAME) commonNames.push(value);
   }
-  return { der: raw, relativeNames, commonNames };
+  return { der: name.raw, relativeNames, commonNames };
 }
 
 function readRelativeName(reader: DerReader, what: string): NameAttribute[] {

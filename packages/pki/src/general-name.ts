@@ -19,8 +19,8 @@ const text =
     return { form, value: Buffer.from(content).toString("latin1") };
   };
 
-const directory: Read = ({ content }, reader, what) => {
-  const inner = reader.within(content);
+const directory: Read = (element, reader, what) => {
+  const inner = reader.within(element);
   const name = readName(inner, what);
   inner.end(what);
   return { form: "directory", name };

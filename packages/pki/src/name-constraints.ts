@@ -17,7 +17,7 @@ export function readNameConstraints(value: DerReader): NameConstraints {
   const what = "name constraints";
   const constraints = value.enter(TAG.sequence, what);
   const trees = [0, 1].map((number) => constraints.optional(constructedContextTag(number), what));
-  const [permitted, excluded] = trees.map((tree) => (tree ? readSubtrees(constraints.within(tree.content), what) : []));
+  const [permitted, excluded] = trees.map((tree) => (tree ? readSubtrees(constraints.within(tree), what) : []));
   constraints.end(what);
   if (!permitted?.length && !excluded?.length) throw new MalformedInput(`${what}: none`);
   return { permitted: permitted ?? [], excluded: excluded ?? [] };

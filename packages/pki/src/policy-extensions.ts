@@ -31,7 +31,7 @@ export function readPolicies(value: DerReader): Pick<PolicyExtensions, "policies
     policies.push(information.oid(what));
     const qualifiers = information.optional(TAG.sequence, what);
     information.end(what);
-    if (qualifiers) hasUnknownQualifier = !areKnown(list.within(qualifiers.content), what) || hasUnknownQualifier;
+    if (qualifiers) hasUnknownQualifier = !areKnown(list.within(qualifiers), what) || hasUnknownQualifier;
   }
   if (new Set(policies).size < policies.length) throw new MalformedInput(`${what}: a policy is there twice`);
   return { policies, hasUnknownQualifier };

@@ -60,7 +60,7 @@ export function readPublicKey(info: DerReader): SubjectPublicKey {
 /** RFC 3279 §2.3.1. */
 function readRsaKey(algorithm: DerReader, key: Uint8Array): SubjectPublicKey {
   const what = "RSA public key";
-  if (algorithm.read(TAG.null, what).content.length > 0) throw new MalformedInput(`${what}: a NULL with content`);
+  if (algorithm.read(TAG.null, what).length > 0) throw new MalformedInput(`${what}: a NULL with content`);
   algorithm.end(what);
   const outer = new DerReader(key);
   const numbers = outer.enter(TAG.sequence, what);

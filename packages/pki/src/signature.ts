@@ -42,7 +42,7 @@ export function readSignatureAlgorithm(content: Uint8Array): SignatureAlgorithm 
   if (oid === RSA_PSS) return readPss(reader);
   const algorithm = ALGORITHMS[oid];
   const parameters = algorithm?.keyKind === "rsa" ? reader.optional(TAG.null, "signature algorithm") : undefined;
-  return algorithm && reader.done && !parameters?.content.length ? algorithm : undefined;
+  return algorithm && reader.done && !parameters?.length ? algorithm : undefined;
 }
 
 /** RFC 4055 §3.1, as everybody uses it: one hash for both, a salt as long as the hash, the usual trailer. */
@@ -51,7 +51,7 @@ function readPss(reader: DerReader): SignatureAlgorithm | undefined {
   const parameters = reader.enter(TAG.sequence, what);
   const field = (number: number) => {
     const element = parameters.optional(constructedContextTag(number), what);
-    return element && new DerReader(element.content);
+    return element && element.open();
   };
   const [hashField, mgfField, saltField, trailerField] = [field(0), field(1), field(2), field(3)];
   parameters.end(what);
