@@ -32,10 +32,15 @@ describe("CertificateCache", () => {
   it("tells certificates apart that differ in one bit", () => {
     const cache = new CertificateCache();
     cache.remember(cache.read(machine.certificate));
-    const other = Uint8Array.from(machine.certificate);
-    other[other.length - 1] = (other.at(-1) ?? 0) ^ 1;
-    expect(Buffer.from(cache.read(other).der)).toEqual(Buffer.from(other));
-    expect(() => cache.read(other.subarray(1))).toThrow(MalformedInput);
+    for (const at of [machine.certificate.length - 1, Buffer.from(machine.certificate).indexOf("fleet")]) {
+      const other = Uint8Array.from(machine.certificate);
+      other[at] = (other[at] ?? 0) ^ 1;
+      expect(Buffer.from(cache.read(other).der)).toEqual(Buffer.from(other));
+      cache.remember(cache.read(other));
+      expect(Buffer.from(cache.read(machine.certificate).der)).toEqual(Buffer.from(machine.certificate));
+      expect(() => cache.read(other.subarray(1))).toThrow(MalformedInput);
+    }
+    expect(() => cache.read(new Uint8Array(0))).toThrow(MalformedInput);
   });
 
   it("forgets those that were remembered long ago", async () => {
