@@ -1,9 +1,10 @@
 // The check of a machine's certificate and of one request by its key, beside what Node and @peculiar/x509 make of the same:
 // for a certificate that was never seen, and for one that was read before.
-import { createPublicKey, generateKeyPairSync, hash, sign, verify, webcrypto, X509Certificate } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, sign, verify, webcrypto, X509Certificate } from "node:crypto";
 import { createRequire } from "node:module";
 import { checkCertificate, parseCertificate, publicKeyOf } from "@tokens/pki";
 import { TestCa } from "@tokens/pki/testing";
+import { CertificateCache } from "../../packages/minter/dist/machine-tokens/certificate-cache.js";
 import { inTurns, ratioRow } from "./measure.mjs";
 
 const requireFromPki = createRequire(new URL("../../packages/pki/package.json", import.meta.url));
@@ -43,11 +44,12 @@ function cold({ der, signature }) {
   require(verify("sha256", REQUEST, publicKeyOf(certificate.publicKey), signature));
 }
 
-/** As a server that remembers what stands in a certificate, and checks anew what may have changed. */
-const known = new Map(machines.map(({ der }) => [hash("sha256", der, "binary"), parseCertificate(der)]));
+/** As the server does it: what stands in a certificate is remembered, and what may have changed is checked anew. */
+const certificates = new CertificateCache();
 function warm({ der, signature }) {
-  const certificate = known.get(hash("sha256", der, "binary"));
+  const certificate = certificates.read(der);
   checkCertificate(certificate, trust, NOW);
+  certificates.remember(certificate);
   require(verify("sha256", REQUEST, publicKeyOf(certificate.publicKey), signature));
 }
 
