@@ -159,8 +159,9 @@ async function createRevocationFeed(db: Schema, engine: Engine): Promise<void> {
     .addColumn("keys", "text", (column) => column.notNull())
     .addColumn("history_from", "bigint", (column) => column.notNull())
     .execute();
-  const now = storeClock(engine);
-  await sql`insert into trust_feed (id, number, keys, history_from) values (1, ${now}, '[]', ${now})`.execute(db);
+  // The clock is read once: PostgreSQL's goes on within a statement.
+  const clock = sql`(select ${storeClock(engine)} as now) as clock`;
+  await sql`insert into trust_feed (id, number, keys, history_from) select 1, now, '[]', now from ${clock}`.execute(db);
   await schema
     .createTable("revocations")
     .addColumn("number", "bigint", (column) => column.primaryKey())
