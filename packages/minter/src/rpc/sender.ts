@@ -1,11 +1,11 @@
-import { isIPv6 } from "node:net";
+import { isIP } from "node:net";
 
 /**
  * Who counts as one sender: an IPv4 address, or the first 64 bits of an IPv6 one. Whoever has one of those networks has all
  * of its addresses (RFC 6177 and RFC 7421, section 1).
  */
 export function senderOf(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (isIP(address) !== 6) return address;
   const [head = "", tail] = address.split("::");
   const groups = head === "" ? [] : head.split(":");
   // What the two colons stand for are zeros; groups that follow them within the first four have their place at the end.
