@@ -35,7 +35,7 @@ const listening = (server) =>
 /** Our server with all that stands before a handler. */
 async function ourPort() {
   const { startTokenServer } = await import("@tokens/minter");
-  const { directMethods, encodeMintResponse } = await import("@tokens/minter/testing");
+  const { decodeMintRequest, directMethods, encodeMintResponse } = await import("@tokens/minter/testing");
   const { policyOfFiles } = await import("@tokens/minter/policy");
   const { openSqliteStorage } = await import("@tokens/minter/sqlite");
   const { listen } = await import("@tokens/server/dist/listener.js");
@@ -58,7 +58,9 @@ async function ourPort() {
     listener: "public",
     trustedProxies: new BlockList(),
   };
-  const direct = directMethods(routes, server.routerOptions, [{ method, encode: encodeMintResponse }]);
+  const direct = directMethods(routes, server.routerOptions, [
+    { method, decode: decodeMintRequest, encode: encodeMintResponse },
+  ]);
   const handler = tokenServerHandler({ ...parts, server: { ...server, routes, direct } });
   const { port } = await listen(handler, { host: "127.0.0.1", port: 0 }, undefined, portGuard(10_000, metrics));
   return port;

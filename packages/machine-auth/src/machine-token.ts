@@ -3,6 +3,8 @@ import { CanonicalReader, CanonicalWriter } from "./canonical-proto.js";
 import { TokenRejected } from "./errors.js";
 import { decodeBase64, decodedLength, encodeBase64 } from "./token-text.js";
 
+export { CanonicalReader } from "./canonical-proto.js";
+
 /** The header in which machines send their token. */
 export const MACHINE_TOKEN_HEADER = "X-Luci-Machine-Token";
 

@@ -26,6 +26,7 @@ import type { Signer } from "./keys/signer.js";
 import { machineChecks } from "./machine-checks.js";
 import { certificateAdmission } from "./machine-tokens/admit-certificate.js";
 import { CertificateCache } from "./machine-tokens/certificate-cache.js";
+import { decodeMintRequest } from "./machine-tokens/decode-mint-request.js";
 import { encodeMintResponse } from "./machine-tokens/encode-mint-response.js";
 import { inspectMachineTokenRpc } from "./machine-tokens/inspect-machine-token.js";
 import { machineTokenRpc } from "./machine-tokens/mint-machine-token.js";
@@ -124,7 +125,7 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
     routerOptions,
     prpc: prpcHandler(routes, routerOptions, log),
     direct: directMethods(routes, routerOptions, [
-      { method: TokenMinter.method.mintMachineToken, encode: encodeMintResponse },
+      { method: TokenMinter.method.mintMachineToken, decode: decodeMintRequest, encode: encodeMintResponse },
     ]),
     documents,
     trustBundle: (query) => bundles.answer(query),

@@ -10,6 +10,7 @@ import {
 import { type Certificate, parseCertificate } from "@tokens/pki";
 import { refuseCall, refuseToken } from "../errors.js";
 import { checkStrictFields } from "../rpc/strict-fields.js";
+import { decodeTokenRequest } from "./decode-mint-request.js";
 import { requireSignature } from "./request-signature.js";
 
 /** How far a machine's clock may be off, in seconds: ten minutes either way, ends included. */
@@ -49,6 +50,8 @@ export function proveRequest(
 function readRequest(bytes: Uint8Array): MachineTokenRequest {
   if (bytes.length === 0) throw refuseCall(Code.InvalidArgument, "empty request");
   try {
+    const read = decodeTokenRequest(bytes);
+    if (read) return read;
     checkStrictFields(MachineTokenRequestSchema, bytes);
     return fromBinary(MachineTokenRequestSchema, bytes);
   } catch (error) {

@@ -8,7 +8,7 @@ import {
   TokenMinter,
 } from "@tokens/api";
 import { describe, expect, it, vi } from "vitest";
-import { type DirectMethod, directMethods } from "./direct-call.js";
+import { type DirectlyServed, type DirectMethod, directMethods } from "./direct-call.js";
 
 const PATH = "/tokenserver.minter.TokenMinter/MintMachineToken";
 const binary = { "content-type": "application/proto" };
@@ -19,12 +19,14 @@ const encode = (message: MintMachineTokenResponse) => toBinary(MintMachineTokenR
 function methodOf(
   implementation: (request: object, context: HandlerContext) => object,
   interceptors: Interceptor[] = [],
+  decode: DirectlyServed["decode"] = () => undefined,
 ): DirectMethod {
   const routes = (router: ConnectRouter) => {
     router.service(TokenMinter, {});
     router.rpc(TokenMinter.method.mintMachineToken, implementation, { readMaxBytes: 1000 });
   };
-  const methods = directMethods(routes, { interceptors }, [{ method: TokenMinter.method.mintMachineToken, encode }]);
+  const served = [{ method: TokenMinter.method.mintMachineToken, decode, encode }];
+  const methods = directMethods(routes, { interceptors }, served);
   expect([...methods.keys()]).toEqual([PATH]);
   return methods.get(PATH) ?? expect.fail();
 }
@@ -49,6 +51,23 @@ async function call(method: DirectMethod, headers: Record<string, string> = bina
 }
 
 describe("a direct call", () => {
+  it("is read by the method's own reader where that can, and by protobuf-es where not", async () => {
+    const own = create(MintMachineTokenRequestSchema, { signature: Uint8Array.of(1) });
+    const signatures: number[][] = [];
+    const method = methodOf(
+      (request) => {
+        signatures.push([...(request as typeof own).signature]);
+        return {};
+      },
+      [],
+      (body) => (body.length === 0 ? own : undefined),
+    );
+    await call(method);
+    await call(method, binary, Buffer.of(0x12, 1, 2));
+    await call(method, { "content-type": "application/json" }, Buffer.from("{}"));
+    expect(signatures).toEqual([[1], [2], []]);
+  });
+
   it("is plain by its headers alone", () => {
     const method = methodOf(() => ({}));
     const plain = { "content-type": "application/proto", "content-length": "1000" };

@@ -20,9 +20,11 @@ export interface DirectMethod {
   answer(call: DirectCall): Promise<DirectAnswer>;
 }
 
-/** A method that is called so often that it pays to write its answers without protobuf-es. */
+/** A method that is called so often that it pays to read its requests and write its answers without protobuf-es. */
 export interface DirectlyServed {
   readonly method: DescMethodUnary;
+  /** Reads the same message as protobuf-es, or none. */
+  readonly decode: (request: Uint8Array) => Message | undefined;
   /** Writes the same bytes as protobuf-es. */
   readonly encode: (response: never) => Uint8Array;
 }
@@ -39,10 +41,10 @@ export function directMethods(
 ): ReadonlyMap<string, DirectMethod> {
   const collector = new MethodCollector("/", options);
   routes(collector);
-  const found = served.flatMap(({ method, encode }) => {
+  const found = served.flatMap(({ method, decode, encode }) => {
     const path = createMethodUrl("/", method);
     const registered = collector.methods.get(path);
-    return registered ? [[path, directMethod(registered, encode as Encode)] as const] : [];
+    return registered ? [[path, directMethod(registered, decode, encode as Encode)] as const] : [];
   });
   return new Map(found);
 }
@@ -53,7 +55,7 @@ const UNUSUAL = ["content-encoding", "transfer-encoding", "set-cookie"];
 
 type Encode = (response: Message) => Uint8Array;
 
-function directMethod(method: UnaryMethod, encode: Encode): DirectMethod {
+function directMethod(method: UnaryMethod, decode: DirectlyServed["decode"], encode: Encode): DirectMethod {
   const { spec, options } = method;
   const maxBytes = options.readMaxBytes ?? MAX_REQUEST_BYTES;
   const limits = { readMaxBytes: maxBytes, writeMaxBytes: options.writeMaxBytes ?? 0xffff_ffff };
@@ -69,7 +71,8 @@ function directMethod(method: UnaryMethod, encode: Encode): DirectMethod {
       const isBinary = call.header.get("content-type") === BINARY;
       const metadata = new Metadata();
       try {
-        const input = serialization.getI(isBinary).parse(call.body);
+        const read = isBinary && call.body.length <= maxBytes ? decode(call.body) : undefined;
+        const input = read ?? serialization.getI(isBinary).parse(call.body);
         const output = await invokeDirectly(method, call, input, metadata);
         const body = isBinary ? encode(output) : serialization.getO(false).serialize(output);
         return metadata.answer(200, isBinary ? BINARY : JSON_TYPE, body);
