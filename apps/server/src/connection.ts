@@ -24,8 +24,8 @@ export function connectionValues(request: Request, listener: ListenerName, trust
 }
 
 /** All values of X-Forwarded-For, in the order in which proxies added them. */
-function forwardedFor({ headers }: Request): string {
-  return [headers["x-forwarded-for"] ?? []].flat().join(",");
+function forwardedFor({ headers: { "x-forwarded-for": given = "" } }: Request): string {
+  return typeof given === "string" ? given : given.join(",");
 }
 
 /** The certificate that the client proved to own; only servers that ask for one get one. */
@@ -34,12 +34,16 @@ function clientCertificate(request: Request): Uint8Array | undefined {
   return socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Lower-case names of headers that are there more than once: names and values take turns. */
 export function repeatedHeaders(rawHeaders: readonly string[]): ReadonlySet<string> {
-  const [seen, repeated] = [new Set<string>(), new Set<string>()];
+  const seen = new Set<string>();
+  let repeated: Set<string> | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] ?? "").toLowerCase();
-    (seen.has(name) ? repeated : seen).add(name);
+    if (seen.has(name)) (repeated ??= new Set()).add(name);
+    else seen.add(name);
   }
-  return repeated;
+  return repeated ?? NONE;
 }

@@ -12,6 +12,8 @@ const ADMIN_PACKAGE = "tokenserver.admin.";
 /** What an operator is called who came in on the admin listener. */
 const LOCAL = "local";
 
+type Next = Parameters<Interceptor>[0];
+
 /** Who is an administrator. */
 export interface AdminPolicy {
   readonly groups: Groups;
@@ -28,8 +30,7 @@ export function operatorOf(values: ContextValues): string {
  * admin listener, who is called `local`. Each such call is recorded before it is served.
  */
 export function requireAdmin(policy: () => AdminPolicy, recorder: Recorder, serviceVersion: string): Interceptor {
-  return (next) => async (request) => {
-    if (!request.service.typeName.startsWith(ADMIN_PACKAGE)) return next(request);
+  const serveAdministrator = async (next: Next, request: Parameters<Next>[0]) => {
     const { contextValues, header, method } = request;
     const isLocal = contextValues.get(listenerKey) === "admin";
     const caller = operatorOf(contextValues);
@@ -42,4 +43,6 @@ export function requireAdmin(policy: () => AdminPolicy, recorder: Recorder, serv
     await recorder.record({ kind: "operation", columns: { method: method.name, caller, ...facts } });
     return next(request);
   };
+  const isForAll = ({ service }: Parameters<Next>[0]) => !service.typeName.startsWith(ADMIN_PACKAGE);
+  return (next) => (request) => (isForAll(request) ? next(request) : serveAdministrator(next, request));
 }
