@@ -9,6 +9,8 @@ import { policyFolder } from "@tokens/minter/policy";
 import { pino } from "pino";
 import { tokenServerHandler } from "@tokens/server/dist/http-handler.js";
 import { listen } from "@tokens/server/dist/listener.js";
+import { logLines } from "@tokens/server/dist/log-lines.js";
+import { portGuard } from "@tokens/server/dist/port-guard.js";
 import { prometheusMetrics } from "@tokens/server/dist/prometheus.js";
 
 const text = { type: "string" };
@@ -25,11 +27,12 @@ const server = await startTokenServer({
   serviceVersion: "tokens/0.1.0",
   policySource: await policyFolder(values.config),
   crl: { hosts: new Set([values["allow-crl-host"]]) },
-  log: pino({ base: null }, pino.destination({ fd: 2, sync: true })),
+  log: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, logLines(2)),
   metrics,
 });
 const parts = { server, metrics, isReady: () => true, listener: "public", trustedProxies: new BlockList() };
-const { port } = await listen(tokenServerHandler(parts), { host: "127.0.0.1", port: 0 });
+const guard = portGuard(10_000, metrics);
+const { port } = await listen(tokenServerHandler(parts), { host: "127.0.0.1", port: 0 }, undefined, guard);
 process.send({ port });
 
 // Nobody is left to stop it when the benchmark fails.
