@@ -1,5 +1,6 @@
 // What the documentation shows of a run: a table, and plots of how far each row is beyond its gate.
 import { cpus, release, totalmem } from "node:os";
+import { reasons } from "./reasons.mjs";
 
 /** Times are the better the shorter; of rates and their ratios more is better. */
 const isCost = ({ unit, ratio }) => !unit.endsWith("/s") && (ratio === null || ["µs", "ms", "s"].includes(unit));
@@ -94,6 +95,22 @@ export function plots(rows) {
   return files;
 }
 
+/** Whether a row stays behind its gate or its stretch goal. */
+function isBehind(row) {
+  const isAtStretch = isCost(row) ? measured(row) <= row.stretch : measured(row) >= row.stretch;
+  return !row.met || (row.stretch !== null && !isAtStretch);
+}
+
+/** Why rows stay behind their goals, a paragraph for each reason that counts now. */
+export function explanations(rows) {
+  const behind = new Set(rows.filter(isBehind).map(({ id }) => id));
+  return reasons
+    .map(({ ids, text }) => ({ ids: ids.filter((id) => behind.has(id)), text }))
+    .filter(({ ids }) => ids.length > 0)
+    .map(({ ids, text }) => `**${ids.join(", ")}**: ${text}`)
+    .join("\n\n");
+}
+
 /** The page that shows it all. */
 export function page(rows, date) {
   const images = Object.keys(plots(rows)).map((file) => `![${file.replace(".svg", "")}](${file})`);
@@ -105,6 +122,14 @@ stretch goals are ratios where that is possible: what a machine does in a second
 servers comes from a process on the same cores, which takes its share.
 
 ${markdownTable(rows)}
+
+## What stays behind its gate or its stretch goal, and why
+
+As profiles showed it, in µs of one core of this machine.
+
+${explanations(rows)}
+
+## Plots
 
 ${images.join("\n\n")}
 `;
