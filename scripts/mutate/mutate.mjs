@@ -20,11 +20,12 @@ const parts = {
     ],
   },
   request: {
-    sources: ["machine-token-request", "request-signature", "machine-grant"].map(
+    sources: ["machine-token-request", "decode-mint-request", "request-signature", "machine-grant"].map(
       (name) => `minter/src/machine-tokens/${name}.ts`,
     ),
     tests: [
       "minter/src/machine-tokens/{algorithm-confusion,machine-token-request,machine-grant,machine-name,request-*}.test.ts",
+      "minter/src/machine-tokens/decode-mint-request.test.ts",
       "minter/src/attacks.test.ts",
     ],
   },

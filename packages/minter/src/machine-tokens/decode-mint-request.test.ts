@@ -96,3 +96,12 @@ it("reads what clients write", () => {
     expect(isReadAlike(MachineTokenRequestSchema, decodeTokenRequest, encoded)).toBe(true);
   }
 });
+
+it.each([
+  ["signature_algorithm", "10"],
+  ["token_type", "20"],
+])("reads no %s that does not fit 32 bits", (_, tag) => {
+  const read = (varint: string) =>
+    isReadAlike(MachineTokenRequestSchema, decodeTokenRequest, Buffer.from(`${tag}${varint}`, "hex"));
+  expect([read("ffffffff07"), read("8080808008"), read("ffffffff0f")]).toEqual([true, false, false]);
+});
