@@ -4,9 +4,9 @@ import { createPublicKey, generateKeyPairSync, sign, verify, webcrypto, X509Cert
 import { createRequire } from "node:module";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { CertificateCache } from "@tokens/minter/testing";
 import { checkCertificate, parseCertificate, publicKeyOf } from "@tokens/pki";
 import { TestCa } from "@tokens/pki/testing";
-import { CertificateCache } from "../../packages/minter/dist/machine-tokens/certificate-cache.js";
 import { inTurns, ratioRow } from "./measure.mjs";
 
 const requireFromPki = createRequire(new URL("../../packages/pki/package.json", import.meta.url));

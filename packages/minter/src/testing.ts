@@ -9,5 +9,6 @@ export { signerContract, type SignerCase } from "./keys/contract/signer-contract
 export { storageContract } from "./storage/contract/contract.js";
 export type { StorageCase } from "./storage/contract/storage-case.js";
 export { directMethods } from "./rpc/direct-call.js";
+export { CertificateCache } from "./machine-tokens/certificate-cache.js";
 export { decodeMintRequest } from "./machine-tokens/decode-mint-request.js";
 export { encodeMintResponse } from "./machine-tokens/encode-mint-response.js";
