@@ -55,6 +55,7 @@ it("exports these names and no others", () => {
     "trustBundleSignedBytes",
   ]);
   expect(Object.keys(machineToken).toSorted()).toEqual([
+    "CanonicalReader",
     "MACHINE_TOKEN_HEADER",
     "MAX_MACHINE_TOKEN_LENGTH",
     "decodeUnverifiedMachineToken",
