@@ -66,11 +66,13 @@ const forgeries: [string, string][] = [
   ["x-tokens-status", "Confirmed"],
   ["X_Tokens_Peer", "user:root@example.com"],
   ["X-Tokens_Machine", "root.example.com"],
-  ["X_TOKENS_CA_ID", "666"],
-  ["X-Tokens-Ca-Id", "666"],
-  ["X_Luci_Machine_Token", "forged"],
-  ["X_Luci_Project", "forged"],
+  ["X_TOKENS_CA_ID", "forged-666"],
+  ["X-Tokens-Ca-Id", "forged-666"],
+  ["X_Luci_Machine_Token", "forged-word"],
+  ["X_Luci_Project", "forged-word"],
 ];
+/** In all of these, and never in base64: a token is random enough to hold any short word. */
+const FORGED = /root[@.]|forged-/;
 
 /** The same promises for every framework, kept by real servers that get real requests. */
 export function describeMiddleware(
@@ -234,7 +236,7 @@ export function describeMiddleware(
           const options = { mode: "annotate" as const, identityHeaders, ...(extra ? { trust: down() } : {}) };
           const { status, seen } = await call([...forgeries, ...headers()], options);
           expect([status, seen.caller.status]).toEqual([200, state]);
-          expect(JSON.stringify(seen)).not.toMatch(/root|666|forged/);
+          expect(JSON.stringify(seen)).not.toMatch(FORGED);
           const ours = Object.entries(seen.headers).filter(([name]) => name.startsWith("x-tokens"));
           const word = state.replace(/^./, (letter) => letter.toUpperCase());
           const confirmed = {
@@ -252,7 +254,7 @@ export function describeMiddleware(
       it("enforces, and no forged header survives", async () => {
         const { seen } = await call([...forgeries, [TOKEN, issuer.token()]], { identityHeaders });
         expect(seen.caller.identity).toBe(host1);
-        expect(JSON.stringify(seen)).not.toMatch(/root|666|forged/);
+        expect(JSON.stringify(seen)).not.toMatch(FORGED);
         expect((await call(forgeries, { identityHeaders })).status).toBe(401);
       });
     });
