@@ -2,7 +2,6 @@ import { constructedContextTag, contextTag, DerReader, readInteger, readWholeByt
 import { type DistinguishedName, readName } from "./distinguished-name.js";
 import { MalformedInput } from "./errors.js";
 import { type CertificateExtensions, readExtensions } from "./extensions.js";
-import { ProvenPath } from "./proven-path.js";
 import { readPublicKey, type SubjectPublicKey } from "./public-key.js";
 import { readSignatureAlgorithm, type SignatureAlgorithm } from "./signature.js";
 import { readTime } from "./time.js";
@@ -36,8 +35,21 @@ export interface Certificate extends CertificateExtensions {
   readonly signature: Uint8Array;
   /** Where the certificate is not written as RFC 5280 and X.690 demand, though many readers take it. */
   readonly deviations: readonly string[];
-  /** What a check of it found out before. */
-  readonly provenPath: ProvenPath;
+  /** What the check of paths found out about it before. */
+  readonly memory: Memory;
+}
+
+/** A place in an object for what is found out about it later, which goes when that goes. It is no part of what the object says. */
+class Memory {
+  #found: unknown;
+
+  get found(): unknown {
+    return this.#found;
+  }
+
+  set found(value: unknown) {
+    this.#found = value;
+  }
 }
 
 /** Reads one certificate in DER; nothing may follow it. Throws MalformedInput. */
@@ -63,7 +75,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
     signature,
     deviations,
     dnsNames: dnsNamesOf(extensions),
-    provenPath: new ProvenPath(),
+    memory: new Memory(),
     // Spread last: properties that come after what was spread cost far more to add.
     ...fields,
     ...extensions,

@@ -10,6 +10,7 @@ import { isEmptyName } from "./distinguished-name.js";
 import { CERTIFICATE_CHECKS, type CertificateCheckName, CertificateError } from "./errors.js";
 import { isValidAt, PATH_CHECKS } from "./path-profile.js";
 import { type CertificatePath, searchPath } from "./path-search.js";
+import { keepProof, provenPath } from "./proven-path.js";
 import { verifySignature } from "./signature.js";
 
 /**
@@ -17,10 +18,10 @@ import { verifySignature } from "./signature.js";
  * whether all of the path is fit for its purpose. Throws a CertificateError.
  */
 export function checkCertificate(leaf: Certificate, trust: CertificateTrust, nowSeconds: number): CheckedCertificate {
-  const proven = leaf.provenPath.recall(leaf, trust, nowSeconds);
+  const proven = provenPath(leaf, trust, nowSeconds);
   if (proven && isNotRevoked(proven.path, trust.revocation)) return proven;
   const checked = checkPath(leaf, trust, nowSeconds, CERTIFICATE_CHECKS);
-  leaf.provenPath.keep(trust, checked, nowSeconds);
+  keepProof(leaf, trust, checked, nowSeconds);
   return checked;
 }
 
