@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { logLines } from "./log-lines.js";
 
 function logFile() {
@@ -18,15 +18,19 @@ function logFile() {
 }
 
 describe("logLines", () => {
-  it("writes the lines of one turn together, in their order", async () => {
+  it("writes the lines of some milliseconds together, in their order", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const { log, messages } = logFile();
     for (const each of ["a", "b"]) log.info(each);
-    expect(messages()).toBeNull();
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(messages()).toEqual(["a", "b"]);
+    vi.advanceTimersByTime(9);
     log.info("c");
-    await new Promise((resolve) => setImmediate(resolve));
+    expect(messages()).toBeNull();
+    vi.advanceTimersByTime(1);
     expect(messages()).toEqual(["a", "b", "c"]);
+    log.info("d");
+    vi.advanceTimersByTime(10);
+    expect(messages()).toEqual(["a", "b", "c", "d"]);
   });
 
   it("writes what is fatal at once, with all that came before", () => {
@@ -34,5 +38,22 @@ describe("logLines", () => {
     log.info("a");
     log.fatal("b");
     expect(messages()).toEqual(["a", "b"]);
+  });
+
+  it("writes many lines at once", () => {
+    const { log, messages } = logFile();
+    const long = "a".repeat(40_000);
+    log.info(long);
+    expect(messages()).toBeNull();
+    log.info(long);
+    expect(messages()).toEqual([long, long]);
+  });
+
+  it("writes what is left when the process exits", () => {
+    const { log, messages } = logFile();
+    const others = process.listeners("exit").slice(0, -1);
+    log.info("a");
+    for (const flush of process.listeners("exit")) if (!others.includes(flush)) flush.call(process, 0);
+    expect(messages()).toEqual(["a"]);
   });
 });

@@ -1,8 +1,13 @@
 import { type DestinationStream, pino } from "pino";
 
+/** How long a line waits for others, in milliseconds: whoever reads along does not notice. */
+const GATHERING_MS = 10;
+/** As many characters as are not kept waiting. */
+const MAX_GATHERED = 1 << 16;
+
 /**
- * Where log lines go: to a file descriptor, all lines of one turn of the event loop in one write, for writes are dear and
- * a busy server has many lines at a time. What is left is written when the process exits.
+ * Where log lines go: to a file descriptor, those of some milliseconds in one write, for a write is as dear as an answer
+ * and wakes who reads. What is left is written when the process exits; a process that is killed loses these milliseconds.
  */
 export function logLines(fd: number): DestinationStream & { flushSync(): void } {
   const file = pino.destination({ fd, sync: true });
@@ -14,8 +19,9 @@ export function logLines(fd: number): DestinationStream & { flushSync(): void } 
   process.on("exit", flushSync);
   return {
     write: (line) => {
-      if (lines === "") setImmediate(flushSync);
+      if (lines === "") setTimeout(flushSync, GATHERING_MS).unref();
       lines += line;
+      if (lines.length >= MAX_GATHERED) flushSync();
     },
     flushSync,
   };
