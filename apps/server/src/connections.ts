@@ -18,6 +18,8 @@ export class Connections {
   readonly #max: number;
   readonly #onCutOff: () => void;
   readonly #open = new Map<string, Connection>();
+  /** The same by the sockets that were asked for: names are dear. */
+  readonly #bySocket = new WeakMap<Socket, Connection>();
   /** Those for which there is nothing to do but wait for their clients, the longest first. */
   readonly #waiting = new Set<Connection>();
 
@@ -44,7 +46,11 @@ export class Connections {
 
   /** The connection that a socket belongs to. To be asked for while it is open: a socket forgets its addresses. */
   of(socket: Socket): Connection | undefined {
-    return this.#open.get(nameOf(socket));
+    const known = this.#bySocket.get(socket);
+    if (known?.isOpen) return known;
+    const connection = this.#open.get(nameOf(socket));
+    if (connection) this.#bySocket.set(socket, connection);
+    return connection;
   }
 
   /**

@@ -1,9 +1,7 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
-import { countBytes } from "./counted-request.js";
+import type { IncomingMessage } from "node:http";
+import { constants, type Http2ServerRequest } from "node:http2";
 
 type Request = IncomingMessage | Http2ServerRequest;
-type Response = ServerResponse | Http2ServerResponse;
 
 /** What requests may hold while they are still coming. */
 export interface IncompleteLimits {
@@ -17,10 +15,9 @@ export interface IncompleteLimits {
 export type CutOffReason = "incomplete_bytes" | "too_slow";
 
 const SWEEP_MS = 1_000;
-/** How long a client has to read the answer to a request that it has not sent to its end, in milliseconds. */
-const LINGER_MS = 1_000;
 
-interface Incomplete {
+/** A request whose body is still coming. */
+export interface Incomplete {
   readonly cutOff: () => void;
   /** How much of it is here. */
   bytes: number;
@@ -55,37 +52,32 @@ export class IncompleteRequests {
     clearInterval(this.#timer);
   }
 
-  /** Follows a request from its headers on; tells when all of it is here. */
-  follow(request: Request, response: Response, onComplete: () => void): void {
-    if (hasNoBody(request)) return onComplete();
+  /** The headers of a request are here; undefined if that is all of it. */
+  begin(request: Request): Incomplete | undefined {
+    if (hasNoBody(request)) return undefined;
     const incomplete = { cutOff: cutterOf(request), bytes: 0, sinceMs: this.#clock() };
     this.#coming.add(incomplete);
-    countBytes(request, (bytes) => this.#receive(incomplete, bytes));
-    const stop = () => this.#forget(incomplete);
-    (request as IncomingMessage).once("end", () => {
-      // A stream of HTTP/2 that was cut off ends, too.
-      if (!this.#coming.has(incomplete)) return;
-      stop();
-      onComplete();
-    });
-    (response as ServerResponse).once("close", stop).once("finish", () => hangUp(request, incomplete));
+    return incomplete;
   }
 
-  #receive(incomplete: Incomplete, bytes: number): void {
+  receive(incomplete: Incomplete, bytes: number): void {
     if (!this.#coming.has(incomplete)) return;
     incomplete.bytes += bytes;
     this.#bytes += bytes;
     while (this.#bytes > this.#limits.maxBytes) this.#cutOffOldest("incomplete_bytes");
   }
 
-  #forget(incomplete: Incomplete): void {
-    if (this.#coming.delete(incomplete)) this.#bytes -= incomplete.bytes;
+  /** Nothing more of a request will come. Returns whether it was not over before. */
+  end(incomplete: Incomplete): boolean {
+    const wasComing = this.#coming.delete(incomplete);
+    if (wasComing) this.#bytes -= incomplete.bytes;
+    return wasComing;
   }
 
   #cutOffOldest(reason: CutOffReason): void {
     const [oldest] = this.#coming;
     if (!oldest) return;
-    this.#forget(oldest);
+    this.end(oldest);
     this.#onCutOff(reason);
     oldest.cutOff();
   }
@@ -113,12 +105,4 @@ function cutterOf(request: Request): () => void {
   }
   const { stream } = request;
   return () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-/** The answer is out and the request still coming, because it is too large: nobody has to read the rest. */
-function hangUp(request: Request, { cutOff }: Incomplete): void {
-  if (request.complete) return;
-  setTimeout(() => {
-    if (!request.complete) cutOff();
-  }, LINGER_MS).unref();
 }

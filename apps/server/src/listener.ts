@@ -1,15 +1,14 @@
-import { createServer as createHttp1Server, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from "node:http";
 import {
   createSecureServer,
   createServer as createHttp2Server,
-  type Http2Server,
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Address } from "./address.js";
-import { CountedHttp2Request, CountedRequest } from "./counted-request.js";
+import { FollowedHttp2Request, FollowedHttp2Response, FollowedRequest, FollowedResponse } from "./followed-exchange.js";
 
 /** Answers a request of either HTTP version. */
 export type Handler = (
@@ -65,7 +64,8 @@ const http1Options = {
   keepAliveTimeout: IDLE_HTTP1_MS,
 };
 const http2Options = {
-  Http2ServerRequest: CountedHttp2Request,
+  Http2ServerRequest: FollowedHttp2Request,
+  Http2ServerResponse: FollowedHttp2Response,
   settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: 100 },
 };
 
@@ -131,9 +131,9 @@ async function drain(open: OpenServer, sockets: ReadonlySet<Socket>, graceMs: nu
 }
 
 /** Closes sessions on which nothing happens; the result closes all, each once its streams are done. */
-function trackSessions(server: Http2Server): () => void {
+function trackSessions(server: NetServer): () => void {
   const sessions = new Set<ServerHttp2Session>();
-  server.on("session", (session) => {
+  server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.setTimeout(IDLE_HTTP2_MS, () => session.destroy());
     session.on("close", () => sessions.delete(session));
@@ -144,7 +144,10 @@ function trackSessions(server: Http2Server): () => void {
 }
 
 function plainServer(handler: Handler): OpenServer {
-  const http1 = createHttp1Server({ ...http1Options, IncomingMessage: CountedRequest }, handler);
+  const http1 = createHttp1Server(
+    { ...http1Options, IncomingMessage: FollowedRequest, ServerResponse: FollowedResponse },
+    handler,
+  );
   const http2 = createHttp2Server(http2Options, handler);
   const closeSessions = trackSessions(http2);
   // It never listens itself. Without this event it would neither time slow requests out nor know which are idle.
@@ -170,7 +173,7 @@ function plainServer(handler: Handler): OpenServer {
 }
 
 /** A server that does not listen cannot be closed, but its timers stop all the same. */
-function stopTimers(http1: Server): void {
+function stopTimers(http1: NetServer): void {
   http1.close(() => undefined);
 }
 
@@ -208,7 +211,8 @@ function secureServer(handler: Handler, tls: TlsFiles): OpenServer {
       ...http2Options,
       ...tlsOptions(tls),
       allowHTTP1: true,
-      Http1IncomingMessage: CountedRequest,
+      Http1IncomingMessage: FollowedRequest,
+      Http1ServerResponse: FollowedResponse,
       handshakeTimeout: HANDSHAKE_MS,
     },
     handler,

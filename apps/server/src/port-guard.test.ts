@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -192,6 +192,25 @@ describe("attack 14: clients that never read their answers", () => {
     const next = port.client(GET);
     await port.letGo();
     await next.isServed();
+    silent.socket.destroy();
+  });
+
+  it("give way to a new connection, also when they were answered before all of their request was there", async () => {
+    const requests: Parameters<Handler>[0][] = [];
+    const handler: Handler = (request, response) => {
+      requests.push(request);
+      (response as ServerResponse).end(requests.length === 1 ? "x".repeat(32 * 1024 * 1024) : "answer");
+    };
+    const guard = portGuard(1, { count: () => undefined });
+    const listener = await listen(handler, { host: "127.0.0.1", port: 0 }, undefined, guard);
+    open.push(listener);
+    const clientOf = (text: string) => new Client(connect({ host: "127.0.0.1", port: listener.port }), text);
+    const silent = clientOf("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+    silent.socket.pause();
+    await expect.poll(() => requests.length).toBe(1);
+    silent.socket.write(".");
+    await expect.poll(() => (requests[0] as IncomingMessage).complete).toBe(true);
+    await clientOf(GET).isServed();
     silent.socket.destroy();
   });
 });
