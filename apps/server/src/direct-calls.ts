@@ -2,7 +2,8 @@ import { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { TLSSocket } from "node:tls";
 import type { ContextValues } from "@connectrpc/connect";
-import type { DirectMethod } from "@tokens/minter";
+import type { DirectCall, DirectMethod } from "@tokens/minter";
+import { RequestHeaders } from "./request-headers.js";
 
 /** A request that has come as far as its headers, and where its answer goes. */
 export interface Exchange {
@@ -19,45 +20,55 @@ export function answerDirectly(method: DirectMethod, { request, response, contex
   if (!(request instanceof IncomingMessage) || !(response instanceof ServerResponse)) return false;
   if (request.method !== "POST" || !method.isPlain(request.headers)) return false;
   const values = contextValues(request);
-  const body = readBody(request);
-  // An answer that cannot be written is one to a client that is gone.
-  body.then((bytes) => answer(method, bytes, request, response, values)).catch(() => request.destroy());
+  readBody(request, (body) => {
+    const call = new PlainCall(request, response, body, values);
+    // An answer that cannot be written is one to a client that is gone.
+    answer(method, call, response).catch(() => request.destroy());
+  });
   return true;
 }
 
 /** Node gives as many bytes as the header says, or no end: who goes away before it gets no answer. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => void chunks.push(chunk));
-    request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    request.on("error", reject);
-  });
+function readBody(request: IncomingMessage, done: (body: Buffer) => void): void {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => void chunks.push(chunk));
+  request.on("end", () => done(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+  request.on("error", () => request.destroy());
 }
 
-async function answer(
-  method: DirectMethod,
-  body: Buffer,
-  request: IncomingMessage,
-  response: ServerResponse,
-  values: ContextValues,
-): Promise<void> {
-  const { headers, socket, url = "" } = request;
-  const scheme = socket instanceof TLSSocket ? "https" : "http";
-  const reply = await method.answer({
-    url: () => new URL(url, `${scheme}://${headers.host}`).href,
-    header: new Headers(headers as Record<string, string>),
-    body,
-    values,
-    gone: () => goneSignal(response),
-  });
-  response.writeHead(reply.status, reply.headers);
-  response.end(reply.body);
+async function answer(method: DirectMethod, call: DirectCall, response: ServerResponse): Promise<void> {
+  const { status, headers, body } = await method.answer(call);
+  response.writeHead(status, headers);
+  response.end(body);
 }
 
-function goneSignal(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  if (response.destroyed) controller.abort();
-  else response.once("close", () => controller.abort());
-  return controller.signal;
+/** A call whose body is here. What most calls are not asked for is made when somebody asks. */
+class PlainCall implements DirectCall {
+  readonly header: Headers;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    readonly body: Uint8Array,
+    readonly values: ContextValues,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.header = new RequestHeaders(request.headers);
+  }
+
+  url(): string {
+    const { headers, socket, url = "" } = this.#request;
+    const scheme = socket instanceof TLSSocket ? "https" : "http";
+    return new URL(url, `${scheme}://${headers.host}`).href;
+  }
+
+  gone(): AbortSignal {
+    const controller = new AbortController();
+    if (this.#response.destroyed) controller.abort();
+    else this.#response.once("close", () => controller.abort());
+    return controller.signal;
+  }
 }

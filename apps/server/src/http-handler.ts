@@ -62,10 +62,11 @@ export function tokenServerHandler({ server, metrics, isReady, listener, trusted
     contextValues,
     fallback: (_, response) => answer(response, text(404, "not found")),
   });
+  const hosts = new HostCheck();
   return (request, response) => {
     // First, for these calls are most of all.
     const direct = server.direct.get(request.url ?? "");
-    if (direct && hasUrl(request) && answerDirectly(direct, { request, response, contextValues })) return;
+    if (direct && hosts.isGood(hostOf(request)) && answerDirectly(direct, { request, response, contextValues })) return;
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const page = pages.get(path);
     if (page) return void answerPage(page, request, response);
@@ -86,9 +87,24 @@ async function answerPrpc(server: TokenServer, request: Request, response: Respo
   }
 }
 
+function hostOf(request: Request): string | undefined {
+  return "authority" in request ? request.authority : request.headers.host;
+}
+
 function hasUrl(request: Request): boolean {
-  const authority = "authority" in request ? request.authority : request.headers.host;
-  return authority !== undefined && URL.canParse(request.url ?? "", `http://${authority}`);
+  const host = hostOf(request);
+  return host !== undefined && URL.canParse(request.url ?? "", `http://${host}`);
+}
+
+/** Tells hosts that can stand in a URL. It remembers one: to parse is dear, and most clients call a server by the same name. */
+class HostCheck {
+  #good: string | undefined = undefined;
+
+  isGood(host: string | undefined): boolean {
+    if (host === undefined) return false;
+    if (host !== this.#good && URL.canParse(`http://${host}`)) this.#good = host;
+    return host === this.#good;
+  }
 }
 
 /** The whole bundle, what came since the one that the verifier has, or that there is nothing new. */

@@ -19,6 +19,7 @@ export { COUNTERS, GAUGES, HISTOGRAMS, type MetricDefinition, type Metrics } fro
 export type { Policy } from "./policies/compile-policy.js";
 export { clientCertificateKey, repeatedHeadersKey } from "./rpc/caller.js";
 export type { DirectMethod } from "./rpc/direct-call.js";
+export type { DirectCall } from "./rpc/direct-exchange.js";
 export { listenerKey, type ListenerName } from "./rpc/listener.js";
 export { peerAddressKey } from "./rpc/peer.js";
 export { PRPC_PREFIX } from "./rpc/prpc.js";

@@ -7,12 +7,12 @@ import type { UnaryMethod } from "./method-collector.js";
 
 /** A call in Connect's unary protocol whose body is here as a whole. */
 export interface DirectCall {
-  readonly url: () => string;
+  url(): string;
   readonly header: Headers;
   readonly body: Uint8Array;
   readonly values: ContextValues;
   /** Aborted when the client goes away. Asked for only by whom it interests: it is dear. */
-  readonly gone: () => AbortSignal;
+  gone(): AbortSignal;
 }
 
 /** What a call is answered with. */
