@@ -69,7 +69,7 @@ export function machineTokenRpc(
     } catch (error) {
       if (!(error instanceof Refusal) || error.errorCode === undefined) throw error;
       reportRefusal(error, error.errorCode, context, minter, progress);
-      const referenceId = context.values.get(referenceIdKey);
+      const referenceId = context.values.get(referenceIdKey).text;
       context.responseHeader.set(REFERENCE_HEADER, referenceId);
       return refusedAnswer(error, error.errorCode, minter.serviceVersion, referenceId);
     }
@@ -130,7 +130,7 @@ function reportRefusal(
   const reason = ErrorCode[errorCode] ?? String(errorCode);
   const peer = values.get(peerAddressKey);
   log.warn(
-    { peer, referenceId: values.get(referenceIdKey), code: reason, detail: refusal.detail },
+    { peer, referenceId: values.get(referenceIdKey).text, code: reason, detail: refusal.detail },
     "machine token refused",
   );
   metrics.count("tokens_refused_total", { method: METHOD, reason });

@@ -9,7 +9,7 @@ import { refusalEntry } from "./call-facts.js";
 import { callerKey } from "./caller.js";
 import { listenerKey } from "./listener.js";
 import { peerAddressKey } from "./peer.js";
-import { newReferenceId, referenceIdKey } from "./reference-id.js";
+import { ReferenceId, referenceIdKey } from "./reference-id.js";
 
 /** Where what went wrong is written down. */
 export interface ErrorReports {
@@ -79,14 +79,14 @@ function explained({ explanation }: Refusal): Readonly<Record<string, unknown>> 
 }
 
 /**
- * Gives each call a reference id, turns what a handler throws into the error that the caller may see, and writes the rest
- * down under the same id.
+ * Turns what a handler throws into the error that the caller may see, and writes the rest down under the same reference
+ * id, which handlers that refuse by an answer use, too.
  */
 export function answerErrors(reports: ErrorReports): Interceptor {
   return (next) => async (request) => {
-    const referenceId = newReferenceId();
-    request.contextValues.set(referenceIdKey, referenceId);
-    const answered = (error: unknown) => answer(error, request, referenceId, reports);
+    const reference = new ReferenceId();
+    request.contextValues.set(referenceIdKey, reference);
+    const answered = (error: unknown) => answer(error, request, reference.text, reports);
     try {
       const response = await next(request);
       return response.stream ? { ...response, message: guarded(response.message, answered) } : response;

@@ -41,7 +41,7 @@ export function refusalEntry(
     reason,
     detail: refusal.detail,
     caller: refusal.peer ?? values.get(callerKey).identity,
-    reference_id: values.get(referenceIdKey),
+    reference_id: values.get(referenceIdKey).text,
     ...more,
     ...callFacts(call, serviceVersion),
   };
