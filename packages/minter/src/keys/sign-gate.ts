@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { Deadlines } from "../deadlines.js";
 import { SignerUnavailable } from "./key-backend.js";
 
 /** More signatures at once only wait for each other: a core makes some thousands in a second. */
@@ -17,25 +18,22 @@ export interface SignLimits {
 export class SignGate {
   readonly #maxInFlight: number;
   readonly #timeoutMs: number;
+  readonly #deadlines: Deadlines;
   #inFlight = 0;
 
   constructor({ maxInFlight = SIGNATURES_PER_CORE * availableParallelism(), timeoutMs }: SignLimits = {}) {
     this.#maxInFlight = maxInFlight;
     this.#timeoutMs = timeoutMs ?? SIGN_TIMEOUT_MS;
+    this.#deadlines = new Deadlines(this.#timeoutMs);
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#inFlight >= this.#maxInFlight) throw new SignerUnavailable("too many signatures are being made");
     this.#inFlight++;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      const giveUp = () => reject(new SignerUnavailable(`no signature within ${this.#timeoutMs} ms`));
-      timer = setTimeout(giveUp, this.#timeoutMs);
-    });
+    const timeUp = () => new SignerUnavailable(`no signature within ${this.#timeoutMs} ms`);
     try {
-      return await Promise.race([work(), timeout]);
+      return await this.#deadlines.limit(work(), timeUp);
     } finally {
-      clearTimeout(timer);
       this.#inFlight--;
     }
   }

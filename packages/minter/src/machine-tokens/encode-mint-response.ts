@@ -15,14 +15,15 @@ export function encodeMintResponse(response: MintMachineTokenResponse): Uint8Arr
   const seconds = Number(expiry?.seconds ?? 0n);
   const isPlainTime = expiry?.nanos === 0 && !expiry.$unknown && seconds > 0 && Number.isSafeInteger(seconds);
   if (more || !isPlainTime || machineToken === "") return byProtobuf(response);
-  const texts = [machineToken, serviceVersion, tokenResponse.serviceVersion];
-  const textBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  const writer = new BackwardWriter(textBytes + OVERHEAD_BYTES);
-  writer.string(4, serviceVersion);
+  const tokenBytes = Buffer.byteLength(machineToken);
+  const versionBytes = Buffer.byteLength(serviceVersion);
+  const innerBytes = Buffer.byteLength(tokenResponse.serviceVersion);
+  const writer = new BackwardWriter(tokenBytes + versionBytes + innerBytes + OVERHEAD_BYTES);
+  writer.string(4, serviceVersion, versionBytes);
   const end = writer.position;
   writer.number(1, seconds).message(2, end);
-  writer.string(1, machineToken).message(21, end);
-  writer.string(2, tokenResponse.serviceVersion).message(3, end);
+  writer.string(1, machineToken, tokenBytes).message(21, end);
+  writer.string(2, tokenResponse.serviceVersion, innerBytes).message(3, end);
   return writer.finish();
 }
 
@@ -45,11 +46,13 @@ class BackwardWriter {
     this.position = mostBytes;
   }
 
-  string(field: number, text: string): this {
-    if (text === "") return this;
+  string(field: number, text: string, bytes: number): this {
+    if (bytes === 0) return this;
     const end = this.position;
-    this.position -= Buffer.byteLength(text);
-    this.#bytes.write(text, this.position);
+    this.position -= bytes;
+    // One byte for each character: it is ASCII, which is written faster so.
+    if (bytes === text.length) this.#bytes.write(text, this.position, "latin1");
+    else this.#bytes.write(text, this.position);
     return this.message(field, end);
   }
 

@@ -25,9 +25,30 @@ describe("clampDeadline", () => {
     expect((error as ConnectError).code).toBe(Code.DeadlineExceeded);
   });
 
-  it("leaves no timer behind a call that answers", async () => {
-    const answer = await clientOf(() => Promise.resolve({ serviceVersion: "v" })).mintMachineToken({});
-    expect(answer.serviceVersion).toBe("v");
+  it("gives each of many calls its own time, with one timer", async () => {
+    const over: number[] = [];
+    const client = clientOf(() => new Promise(() => undefined));
+    for (const each of [0, 1, 2]) {
+      client.mintMachineToken({}).catch(() => over.push(each));
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(vi.getTimerCount()).toBe(1);
+    }
+    expect(over).toEqual([0]);
+    await vi.advanceTimersByTimeAsync(9_990);
+    expect(over).toEqual([0]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(over).toEqual([0, 1]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(over).toEqual([0, 1, 2]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("leaves no timer behind calls that answer for longer than one may take", async () => {
+    const client = clientOf(() => Promise.resolve({ serviceVersion: "v" }));
+    for (let calls = 0; calls < 3; calls++)
+      expect(await client.mintMachineToken({})).toMatchObject({ serviceVersion: "v" });
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(30_001);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
