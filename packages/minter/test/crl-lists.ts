@@ -5,7 +5,7 @@ import { type CrlSpec, TestCa } from "@tokens/pki/testing";
 import type { ListSource, TrustedCa } from "../src/certificate-authorities/ca-policy.js";
 import { CrlKeeper } from "../src/certificate-authorities/crl-keeper.js";
 import type { CrlStore } from "../src/certificate-authorities/crl-store.js";
-import type { ReadCrl } from "../src/certificate-authorities/crl-thread.js";
+import { CrlThread, type ReadCrl } from "../src/certificate-authorities/crl-thread.js";
 import { noMetrics } from "../src/metrics.js";
 import type { Logger } from "../src/log.js";
 import { compilePolicy, policyOfFiles } from "../src/policy.js";
@@ -51,26 +51,54 @@ export function onlyList(crls: CrlStore, listId: string): CrlStore {
 }
 
 /** One server's lists. */
-export function keeperOf(store: CrlStore, log: Logger = new KeptLog(), terms: CrlTerms = {}): CrlKeeper {
+export function keeperOf(
+  store: CrlStore,
+  log: Logger = new KeptLog(),
+  terms: CrlTerms = {},
+  maxBytes: number = MAX_BYTES,
+): CrlKeeper {
   const tokensOf = () => Promise.resolve({ caIds: [7n], mayPrecedeLists: false });
   const tools = { log, metrics: noMetrics, clock: () => NOW.getTime() };
-  return new CrlKeeper({ store, terms, maxBytes: MAX_BYTES, tokensOf, ...tools });
+  return new CrlKeeper({ store, terms, maxBytes, tokensOf, ...tools });
+}
+
+/** A list that was read, and its bytes. */
+export interface GivenList extends ReadCrl {
+  readonly pieces: readonly Uint8Array[];
 }
 
 /** Takes a list that was read. */
-export function takeList(keeper: CrlKeeper, listId: string, list: ReadCrl, etag = ""): Promise<"taken" | "same"> {
-  return keeper.take(fleet, sourceOf(listId), { finish: () => Promise.resolve(list) }, etag);
+export function takeList(keeper: CrlKeeper, listId: string, list: GivenList, etag = ""): Promise<"taken" | "same"> {
+  const parts = async function* () {
+    yield* list.pieces;
+  };
+  return keeper.take(fleet, sourceOf(listId), { finish: () => Promise.resolve(list), parts }, etag);
 }
 
 /** A list of the CA, read as if it had just been fetched. */
-export async function readList(keeper: CrlKeeper, spec: Partial<CrlSpec> | Uint8Array): Promise<ReadCrl> {
+export async function readList(keeper: CrlKeeper, spec: Partial<CrlSpec> | Uint8Array): Promise<GivenList> {
   const thread = keeper.read(sourceOf());
   thread.write(spec instanceof Uint8Array ? spec : fleetCa.crl(spec));
   try {
-    return await thread.finish();
+    const read = await thread.finish();
+    const pieces = [];
+    for await (const part of thread.parts()) pieces.push(part.slice());
+    return { ...read, pieces };
   } finally {
     await thread.stop();
   }
+}
+
+/** A thread that never comes to an end: every place of the index that it looks into is taken. */
+export function hangingThread(): CrlThread {
+  const full = { count: 1, serials: Uint8Array.of(0), table: Uint32Array.of(1) };
+  const issuers = [fleetCa.certificate];
+  const before = { digest: "", parts: full };
+  const thread = new CrlThread({ issuers, nowSeconds: NOW.getTime() / 1000, terms: {}, maxBytes: MAX_BYTES, before });
+  thread.write(fleetCa.crl({ thisUpdate: minutes(-1), revoked: [1] }));
+  // It never reads the message after this one.
+  void thread.finish().catch(() => undefined);
+  return thread;
 }
 
 /** A time so many minutes after the middle of the test's day. */

@@ -8,10 +8,9 @@ import type { AuthorityStore } from "./authority-store.js";
 import type { CaPolicy } from "./ca-policy.js";
 import { revocationIn } from "./certificate-status.js";
 import { isInForce } from "./check-machine-certificate.js";
+import { CrlForbidden, CrlRefused, CrlUnreachable } from "./crl-errors.js";
 import type { CrlFetcher } from "./crl-fetcher.js";
 import type { CrlKeeper } from "./crl-keeper.js";
-import { CrlRefused } from "./crl-thread.js";
-import { CrlForbidden, CrlUnreachable } from "./fetch-crl.js";
 import { findAuthority, type KnownAuthority } from "./known-authorities.js";
 import { readSerialText, serialBytes } from "./serial-text.js";
 

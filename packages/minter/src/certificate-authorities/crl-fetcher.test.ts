@@ -3,11 +3,12 @@ import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { CertificateAuthorityConfigSchema } from "@tokens/api/config";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { fleet, fleetCa, KeptLog, keeperOf, minutes, onlyList, sourceOf } from "../../test/crl-lists.js";
+import { fleet, fleetCa, hangingThread, KeptLog, keeperOf, minutes, onlyList, sourceOf } from "../../test/crl-lists.js";
 import { noMetrics } from "../metrics.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import type { ListSource, TrustedCa } from "./ca-policy.js";
+import { CrlForbidden, CrlRefused, CrlUnreachable } from "./crl-errors.js";
 import { CrlFetcher, type CrlFetcherParts } from "./crl-fetcher.js";
 import type { CrlKeeper } from "./crl-keeper.js";
 
@@ -103,6 +104,57 @@ describe("a fetch", () => {
     expect(log.text).not.toContain("secret words");
   });
 
+  it("connects, from its thread, to the address that was looked at", async () => {
+    serve(list(1), '"1"');
+    const named = `crl.example.com:${host.split(":")[1]}`;
+    const lookups: string[] = [];
+    const resolve = (name: string) => {
+      lookups.push(name);
+      return Promise.resolve([{ address: lookups.length === 1 ? "127.0.0.1" : "192.0.2.1", family: 4 }]);
+    };
+    const from = source(`http://${named}/list.crl`);
+    const fetcher = fetcherWith({ crlHosts: new Set([named]), resolve });
+    expect(await fetcher.renew(caOf([from]), from, "if changed")).toBe("taken");
+    expect(lookups).toEqual(["crl.example.com"]);
+  });
+
+  it("that never ends is given up when the time is over, and its connection closed", async () => {
+    let open = 0;
+    answer = (request, response) => {
+      open++;
+      request.socket.on("close", () => open--);
+      response.writeHead(200).write("secret words");
+    };
+    // The thread has to start in this time, so that there is a connection.
+    const error = await renew(fetcherWith({ timeoutMs: 3000 })).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(CrlUnreachable);
+    expect(error).toMatchObject({ message: "no whole answer within 3 s" });
+    await expect.poll(() => open).toBe(0);
+    expect([counted, log.text]).toEqual([["unreachable"], expect.not.stringContaining("secret words")]);
+  });
+
+  it("is given up when the time is over, also when its thread hangs", async () => {
+    const thread = hangingThread();
+    const fetcher = fetcherWith({ keeper: Object.assign(keeper, { read: () => thread }), timeoutMs: 300 });
+    await expect(renew(fetcher)).rejects.toThrow("no whole answer within 0.3 s");
+    await expect(thread.finish()).rejects.toThrow("has gone");
+  });
+
+  it.each<[string, new (...args: never[]) => Error, RequestListener]>([
+    ["unreachable", CrlUnreachable, (_, response) => void response.writeHead(500).end()],
+    ["refused when it is too large", CrlRefused, (_, response) => void response.end(Buffer.alloc(100_001))],
+    ["refused when it is no list", CrlRefused, (_, response) => void response.end("<html>")],
+  ])("ends with the same class of error in this thread as in its own: %s", async (_what, type, listener) => {
+    answer = listener;
+    expect(await renew(fetcherWith()).catch((error: unknown) => error)).toBeInstanceOf(type);
+  });
+
+  it("from where no list may come is forbidden, and nobody is asked", async () => {
+    const fetcher = fetcherWith({ crlHosts: new Set() });
+    expect(await renew(fetcher).catch((error: unknown) => error)).toBeInstanceOf(CrlForbidden);
+    expect([asked, counted]).toEqual([[], ["refused"]]);
+  });
+
   it("of one list that fails holds up no other", async () => {
     serve(list(1), '"1"');
     const lost = { ...source("http://127.0.0.1:1/"), listId: "lost" };
@@ -125,6 +177,25 @@ describe("a list that wants an OAuth token", () => {
     await fetcher.renew(caOf([source()], { oauthScopes: ["a", "b"] }), source(), "in any case");
     expect(asked).toEqual(["Bearer t.o.k", "Bearer t.o.k"]);
     expect(scopes).toEqual([["https://www.googleapis.com/auth/userinfo.email"], ["a", "b"]]);
+    expect(log.text).not.toContain("t.o.k");
+  });
+
+  it("is the only one that gets it, and gets it nowhere else", async () => {
+    answer = (_, response) => void response.writeHead(302, { location: `http://${host}/other.crl` }).end();
+    const fetcher = fetcherWith({ bearer });
+    await expect(fetcher.renew(caOf([source()], { useOauth: true }), source(), "if changed")).rejects.toThrow(
+      "redirects",
+    );
+    serve(list(1), '"1"');
+    await renew(fetcher);
+    expect(asked).toEqual(["Bearer t.o.k", undefined]);
+  });
+
+  it("is fetched by a thread that says nothing of the token, whatever is wrong with it", async () => {
+    const fetcher = fetcherWith({ bearer: () => Promise.resolve("t.o.k\n") });
+    const fetching = fetcher.renew(caOf([source()], { useOauth: true }), source(), "if changed");
+    await expect(fetching).rejects.toThrow("the fetch failed: ERR_INVALID_CHAR");
+    expect([asked, log.text]).toEqual([[], expect.not.stringContaining("t.o.k")]);
   });
 
   it("is not fetched where the server has none, or anybody could read it on the way", async () => {

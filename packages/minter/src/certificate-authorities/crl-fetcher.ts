@@ -5,8 +5,10 @@ import type { Metrics } from "../metrics.js";
 import type { ListSource, TrustedCa } from "./ca-policy.js";
 import type { CrlHosts } from "./crl-address.js";
 import type { CrlKeeper } from "./crl-keeper.js";
-import { type CrlAnswer, CrlForbidden, fetchCrl } from "./fetch-crl.js";
-import { CrlRefused } from "./crl-thread.js";
+import { CrlForbidden, CrlRefused } from "./crl-errors.js";
+import type { CrlThread } from "./crl-thread.js";
+import { type CrlFetch, fetchCrl } from "./fetch-crl.js";
+import type { CrlAnswer } from "./fetch-crl-bytes.js";
 
 /** The scope that LUCI's server asks for when the policy names none. */
 const DEFAULT_SCOPE = "https://www.googleapis.com/auth/userinfo.email";
@@ -66,7 +68,7 @@ export class CrlFetcher {
     const thread = keeper.read(list);
     try {
       const etag = when === "if changed" ? keeper.find(list.listId)?.head.etag : undefined;
-      const answer = await this.#ask(ca, list, etag, (chunk) => thread.write(chunk));
+      const answer = await this.#ask(ca, list, etag, thread);
       return answer.kind === "same" ? "same" : await keeper.take(ca, list, thread, answer.etag);
     } finally {
       await thread.stop();
@@ -77,13 +79,14 @@ export class CrlFetcher {
     { config }: TrustedCa,
     { url }: ListSource,
     etag: string | undefined,
-    onChunk: (chunk: Uint8Array) => void,
+    thread: CrlThread,
   ): Promise<CrlAnswer> {
     const { crlHosts, maxBytes, timeoutMs, resolve } = this.#parts;
     const wantsBearer = config.useOauth || config.oauthScopes.length > 0;
     const bearer = wantsBearer ? await this.#bearer(config.oauthScopes, url) : undefined;
+    const get: CrlFetch["get"] = (asked) => thread.get(asked);
     const optional = resolve ? { resolve } : {};
-    return fetchCrl({ url, etag, bearer, crlHosts, maxBytes, timeoutMs, onChunk, ...optional });
+    return fetchCrl({ url, etag, bearer, crlHosts, maxBytes, timeoutMs, get, ...optional });
   }
 
   async #bearer(scopes: readonly string[], url: string): Promise<string> {

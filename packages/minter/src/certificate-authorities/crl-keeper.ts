@@ -6,10 +6,8 @@ import type { ListSource, TrustedCa } from "./ca-policy.js";
 import type { RevocationList, RevocationLists } from "./check-machine-certificate.js";
 import { whyOlder } from "./crl-order.js";
 import type { CrlCheck, CrlHead, CrlStore, NewlyRevoked } from "./crl-store.js";
-import { CrlRefused, CrlThread, type ReadCrl } from "./crl-thread.js";
-
-/** Size of the parts that a list is kept in, in bytes. */
-const PART_BYTES = 1 << 20;
+import { CrlRefused } from "./crl-errors.js";
+import { CrlThread, PART_BYTES, type ReadCrl } from "./crl-thread.js";
 
 /** How often a list is compared anew with what others have put in place meanwhile. */
 const MAX_TRIES = 20;
@@ -98,7 +96,7 @@ export class CrlKeeper implements RevocationLists {
   async take(
     ca: TrustedCa,
     source: ListSource,
-    thread: Pick<CrlThread, "finish">,
+    thread: Pick<CrlThread, "finish" | "parts">,
     etag: string,
   ): Promise<"taken" | "same"> {
     const read = await thread.finish();
@@ -111,7 +109,7 @@ export class CrlKeeper implements RevocationLists {
       if (current) await this.#requireNewer(read, current, source);
       const head = headOf(source, read, etag, current?.head.version ?? 0, this.#parts.clock());
       const revoked = await this.#newlyRevoked(ca, read, current);
-      if ((await this.#parts.store.take(head, partsOf(read.der), revoked)) === "taken") {
+      if ((await this.#parts.store.take(head, thread.parts(), revoked)) === "taken") {
         this.#install(head, new SerialIndex(read.parts));
         this.#report(head, current, read);
         this.#reportRevoked(ca, revoked);
@@ -252,7 +250,7 @@ function droppedFrom({ head, serials }: KeptList, read: ReadCrl): number {
 
 function headOf({ listId }: ListSource, read: ReadCrl, etag: string, version: number, takenAtMs: number): CrlHead {
   const { digest, number, thisUpdateSeconds, nextUpdateSeconds, parts } = read;
-  const kept = { entries: parts.count, parts: Math.ceil(read.der.length / PART_BYTES) };
+  const kept = { entries: parts.count, parts: Math.ceil(read.bytes / PART_BYTES) };
   return {
     listId,
     version: version + 1,
@@ -264,9 +262,4 @@ function headOf({ listId }: ListSource, read: ReadCrl, etag: string, version: nu
     takenAtMs,
     ...kept,
   };
-}
-
-/** Copies, one at a time: a part that were cut from the list would travel with all of it. */
-function* partsOf(der: Uint8Array): Generator<Uint8Array> {
-  for (let start = 0; start < der.length; start += PART_BYTES) yield der.slice(start, start + PART_BYTES);
 }

@@ -1,19 +1,19 @@
 import fc from "fast-check";
 import { soakCount } from "soak-count";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { keeperOf, minutes, onlyList, readList, takeList } from "../../test/crl-lists.js";
+import { type GivenList, keeperOf, minutes, onlyList, readList, takeList } from "../../test/crl-lists.js";
 import { openSqliteStorage } from "../storage/sqlite.js";
 import type { Storage } from "../storage/storage.js";
 import type { CrlKeeper } from "./crl-keeper.js";
+import { CrlRefused } from "./crl-errors.js";
 import { whyOlder } from "./crl-order.js";
 import type { CrlHead, CrlStore } from "./crl-store.js";
-import { CrlRefused, type ReadCrl } from "./crl-thread.js";
 
 /** How many lists the CA has made; each revokes one certificate more. */
 const LISTS = 5;
 
 let storage: Storage;
-let lists: ReadCrl[];
+let lists: GivenList[];
 let runs = 0;
 beforeAll(async () => {
   storage = await openSqliteStorage(":memory:");
@@ -31,7 +31,7 @@ afterAll(() => storage.close());
 const numberOf = (keeper: CrlKeeper, listId: string) => Number(keeper.find(listId)?.head.number ?? 0n);
 
 /** Takes a list or is told that it is too old: nothing else can come of it. */
-async function takeOrRefuse(keeper: CrlKeeper, listId: string, list: ReadCrl | undefined): Promise<void> {
+async function takeOrRefuse(keeper: CrlKeeper, listId: string, list: GivenList | undefined): Promise<void> {
   try {
     await takeList(keeper, listId, list ?? expect.fail("no such list"));
   } catch (error) {

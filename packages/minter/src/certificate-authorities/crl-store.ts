@@ -40,6 +40,9 @@ export interface NewlyRevoked {
   readonly until: number;
 }
 
+/** The parts of a list, one after another. */
+export type CrlParts = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /** Where revocation lists are kept. Lists are large, and so are read and written in parts. */
 export interface CrlStore {
   heads(): Promise<readonly CrlHead[]>;
@@ -47,9 +50,10 @@ export interface CrlStore {
   part(head: CrlHead, index: number): Promise<Uint8Array | undefined>;
   /**
    * Puts a list in the place of the one with the version before. Of two that do so at once one wins: `stale` means that
-   * what the list was compared with is no longer in place. What it brings gets into the revocation feed with it.
+   * what the list was compared with is no longer in place. What it brings gets into the revocation feed with it. A part
+   * is there until the next is asked for.
    */
-  take(head: CrlHead, parts: Iterable<Uint8Array>, revoked?: NewlyRevoked): Promise<"taken" | "stale">;
+  take(head: CrlHead, parts: CrlParts, revoked?: NewlyRevoked): Promise<"taken" | "stale">;
   /** Notes what the server of a list calls it now. */
   setEtag(head: CrlHead, etag: string): Promise<void>;
   checks(): Promise<readonly CrlCheck[]>;

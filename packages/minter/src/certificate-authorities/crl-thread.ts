@@ -1,5 +1,10 @@
 import { Worker } from "node:worker_threads";
-import type { CrlCheckName, CrlTerms, SerialIndexParts } from "@tokens/pki/crl";
+import type { CrlTerms, SerialIndexParts } from "@tokens/pki/crl";
+import { type CrlFailure, errorOf } from "./crl-errors.js";
+import type { CrlAnswer, CrlGet } from "./fetch-crl-bytes.js";
+
+/** Size of the parts that a list is kept in, in bytes. */
+export const PART_BYTES: number = 1 << 20;
 
 /** What reading a list that has just come needs. */
 export interface NewCrl {
@@ -20,7 +25,8 @@ export interface KeptCrl {
 
 /** A list that its CA signed, that is complete, and that was in force when it was read. */
 export interface ReadCrl {
-  readonly der: Uint8Array<ArrayBuffer>;
+  /** Size of the DER. It stays in the thread: it is large, and no one else needs all of it at once. */
+  readonly bytes: number;
   /** SHA-256 of the DER, in hex. */
   readonly digest: string;
   readonly number: bigint | undefined;
@@ -34,56 +40,75 @@ export interface ReadCrl {
   readonly addedTo: string | undefined;
 }
 
-/** What the thread answers. */
-export type CrlResult =
-  | ReadCrl
-  | { readonly refused: string; readonly code: string; readonly policy: CrlCheckName | undefined }
-  | { readonly failed: string };
+/** What the thread is told: a part of the list, or to get the list itself; that all is there; to give a part back. */
+export type CrlOrder =
+  | { readonly kind: "part"; readonly bytes: Uint8Array }
+  | { readonly kind: "get"; readonly get: CrlGet }
+  | { readonly kind: "read" }
+  | { readonly kind: "copy"; readonly from: number; readonly to: Uint8Array<SharedArrayBuffer> };
 
-/** A list that is not taken. Fetching the same again will not help. */
-export class CrlRefused extends Error {
-  override name = "CrlRefused";
-  readonly code: string;
-  /** The check that failed, if LUCI's server does not make it. */
-  readonly policy: string | undefined;
-
-  constructor(message: string, code: string, policy?: string) {
-    super(message);
-    this.code = code;
-    this.policy = policy;
-  }
-}
+/** What the thread answers to each but the first; to the last, how many bytes there were. */
+export type CrlAnswers = { readonly get: CrlAnswer; readonly read: ReadCrl; readonly copy: number };
+export type CrlReply<Kind extends keyof CrlAnswers> =
+  { readonly answer: CrlAnswers[Kind] } | { readonly failure: CrlFailure };
 
 /** A list that is being read in a thread of its own, while its parts come in. */
 export class CrlThread {
   readonly #worker: Worker;
-  readonly #result: Promise<CrlResult>;
+  readonly #gone: Promise<never>;
 
   constructor(reading: NewCrl | KeptCrl) {
     this.#worker = new Worker(new URL("./crl-worker.js", import.meta.url), { workerData: reading });
-    this.#result = new Promise((resolve, reject) => {
-      this.#worker.once("message", resolve).once("error", reject);
+    this.#gone = new Promise((_, reject) => {
+      this.#worker.once("error", reject);
       this.#worker.once("exit", () => reject(new Error("the thread that reads lists has gone")));
     });
-    this.#result.catch(() => undefined);
+    this.#gone.catch(() => undefined);
   }
 
   /** The next part. Only the part is copied, and not the memory that it is cut from. */
   write(chunk: Uint8Array): void {
-    const own = new Uint8Array(chunk);
-    this.#worker.postMessage(own, [own.buffer]);
+    const bytes = new Uint8Array(chunk);
+    this.#tell({ kind: "part", bytes }, [bytes.buffer]);
+  }
+
+  /** Has the thread get the list. Rejects as `fetchCrlBytes` does. */
+  get(get: CrlGet): Promise<CrlAnswer> {
+    return this.#ask({ kind: "get", get });
   }
 
   /** All parts are there. Rejects with CrlRefused. */
-  async finish(): Promise<ReadCrl> {
-    this.#worker.postMessage(null);
-    const result = await this.#result;
-    if ("failed" in result) throw new Error(`the list could not be read: ${result.failed}`);
-    if ("refused" in result) throw new CrlRefused(result.refused, result.code, result.policy);
-    return result;
+  finish(): Promise<ReadCrl> {
+    return this.#ask({ kind: "read" });
+  }
+
+  /**
+   * The DER of the list that was read, in parts. All are in the same memory, which is shared, so that neither this thread
+   * nor its garbage collector has work with them: a part is there until the next is asked for.
+   */
+  async *parts(): AsyncGenerator<Uint8Array> {
+    const to = new Uint8Array(new SharedArrayBuffer(PART_BYTES));
+    for (let from = 0; ; from += PART_BYTES) {
+      const length = await this.#ask({ kind: "copy", from, to });
+      if (length === 0) return;
+      yield to.subarray(0, length);
+    }
   }
 
   async stop(): Promise<void> {
     await this.#worker.terminate();
+  }
+
+  #tell(order: CrlOrder, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(order, transfer);
+  }
+
+  /** The thread answers each question before the next is asked. */
+  async #ask<Kind extends keyof CrlAnswers>(order: CrlOrder & { kind: Kind }): Promise<CrlAnswers[Kind]> {
+    const replied = new Promise<CrlReply<Kind>>((resolve) => this.#worker.once("message", resolve));
+    this.#tell(order);
+    const reply = await Promise.race([replied, this.#gone]);
+    if ("failure" in reply) throw errorOf(reply.failure);
+    return reply.answer;
   }
 }

@@ -1,42 +1,52 @@
-// Reads one revocation list, beside the thread that serves: a large one takes a third of a second.
+// Gets and reads one revocation list, beside the thread that serves: a large one takes a third of a second.
 import { createHash } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
-import { MalformedInput, parseCertificate } from "@tokens/pki";
-import { checkCrl, CrlError, decodeCrl, indexEntries, parseCrl, SerialIndex } from "@tokens/pki/crl";
+import { parseCertificate } from "@tokens/pki";
+import { checkCrl, decodeCrl, indexEntries, parseCrl, SerialIndex } from "@tokens/pki/crl";
 import { addedSerials, countDropped } from "./added-serials.js";
-import type { CrlResult, KeptCrl, NewCrl } from "./crl-thread.js";
+import { failureOf } from "./crl-errors.js";
+import type { CrlAnswers, CrlOrder, CrlReply, KeptCrl, NewCrl, ReadCrl } from "./crl-thread.js";
+import { fetchCrlBytes } from "./fetch-crl-bytes.js";
 
 // Given by CrlThread, which is this file's only user.
 const reading = workerData as NewCrl | KeptCrl;
-const chunks: Uint8Array[] = [];
+let chunks: Uint8Array[] = [];
+let der: Uint8Array = new Uint8Array(0);
 
-parentPort?.on("message", (chunk: Uint8Array | null) => {
-  if (chunk) chunks.push(chunk);
-  else answer();
+parentPort?.on("message", (order: CrlOrder) => {
+  if (order.kind === "part") chunks.push(order.bytes);
+  else void replyTo(order).then((reply) => parentPort?.postMessage(reply));
 });
 
-function answer(): void {
-  const result = read();
-  const transfer = "der" in result ? [result.der.buffer] : [];
-  parentPort?.postMessage(result, transfer);
-  parentPort?.close();
-}
+type Question = Exclude<CrlOrder, { kind: "part" }>;
 
-function read(): CrlResult {
+async function replyTo(order: Question): Promise<CrlReply<keyof CrlAnswers>> {
   try {
-    return readList(decodeCrl(Buffer.concat(chunks)));
+    return { answer: await answerTo(order) };
   } catch (error) {
-    if (error instanceof CrlError) return { refused: error.message, code: error.code, policy: error.policy };
-    if (error instanceof MalformedInput) return { refused: error.message, code: "MALFORMED", policy: undefined };
-    return { failed: error instanceof Error ? error.message : "unreadable" };
+    return { failure: failureOf(error) };
   }
 }
 
-function readList(decoded: Uint8Array): CrlResult {
-  const crl = parseCrl(decoded, reading.maxBytes);
-  const digest = createHash("sha256").update(decoded).digest("hex");
+function answerTo(order: Question): CrlAnswers["read" | "copy"] | Promise<CrlAnswers["get"]> {
+  if (order.kind === "get") return fetchCrlBytes(order.get, (chunk) => void chunks.push(chunk));
+  if (order.kind === "copy") return copyPart(order.from, order.to);
+  der = decodeCrl(Buffer.concat(chunks));
+  chunks = [];
+  return readList();
+}
+
+function copyPart(from: number, to: Uint8Array): number {
+  const part = der.subarray(from, from + to.length);
+  to.set(part);
+  return part.length;
+}
+
+function readList(): ReadCrl {
+  const crl = parseCrl(der, reading.maxBytes);
+  const digest = createHash("sha256").update(der).digest("hex");
   if ("kept" in reading) {
-    if (digest !== reading.kept) return { failed: "the storage has another list than it says" };
+    if (digest !== reading.kept) throw new Error("the storage has another list than it says");
   } else checkCrl(crl, reading.issuers.map(parseCertificate), reading.nowSeconds, reading.terms);
   const { parts } = indexEntries(crl);
   const before = "kept" in reading ? undefined : reading.before;
@@ -44,7 +54,6 @@ function readList(decoded: Uint8Array): CrlResult {
   const dropped = old ? countDropped(old, now) : 0;
   const added = "kept" in reading ? [] : addedSerials(now, old);
   const { number, thisUpdateSeconds, nextUpdateSeconds } = crl;
-  // A copy of its own, that the other thread can take over.
   const age = { number, thisUpdateSeconds, nextUpdateSeconds };
-  return { der: new Uint8Array(decoded), digest, ...age, parts, dropped, added, addedTo: before?.digest };
+  return { bytes: der.length, digest, ...age, parts, dropped, added, addedTo: before?.digest };
 }

@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { CrlRefused } from "./crl-thread.js";
-import { type CrlFetch, CrlForbidden, CrlUnreachable, fetchCrl } from "./fetch-crl.js";
+import { CrlForbidden, CrlRefused, CrlUnreachable } from "./crl-errors.js";
+import { type CrlFetch, fetchCrl } from "./fetch-crl.js";
+import { fetchCrlBytes } from "./fetch-crl-bytes.js";
 
 const SECRET = "bytes of the body";
 const list = Buffer.from("a list");
@@ -39,7 +40,7 @@ async function fetchFrom(changes: Partial<CrlFetch> = {}) {
     crlHosts: new Set([`127.0.0.1:${port}`, `crl.example.com:${port}`]),
     maxBytes: 1000,
     timeoutMs: 60_000,
-    onChunk: (chunk) => void chunks.push(chunk),
+    get: (get) => fetchCrlBytes(get, (chunk) => void chunks.push(chunk)),
     ...changes,
   });
   return { ...end, bytes: Buffer.concat(chunks).toString() };
@@ -156,13 +157,20 @@ describe("a server of lists that cannot be believed to have answered", () => {
     ["has a name that is never found", undefined],
   ])("is unreachable when it %s: the time is for all of the fetch", async (_what, listener) => {
     if (listener) answer = listener;
-    const changes = listener
-      ? {}
-      : { url: `http://crl.example.com:${port}/`, resolve: () => new Promise<never>(() => {}) };
+    const changes = listener ? {} : { url: `http://crl.example.com:${port}/`, resolve: never };
     const error = await failure({ ...changes, timeoutMs: 300 });
     expect([error.name, error.message]).toEqual(["CrlUnreachable", "no whole answer within 0.3 s"]);
   });
+
+  it("is unreachable when what makes the GET hangs, or fails in a way that nobody knows", async () => {
+    const hanging = await failure({ get: never, timeoutMs: 300 });
+    expect([hanging.name, hanging.message]).toEqual(["CrlUnreachable", "no whole answer within 0.3 s"]);
+    const gone = await failure({ get: () => Promise.reject(new Error("the thread has gone")) });
+    expect([gone.name, gone.message]).toEqual(["CrlUnreachable", "the thread has gone"]);
+  });
 });
+
+const never = () => new Promise<never>(() => {});
 
 /** Bytes that come for as long as anybody listens. */
 function drip(response: Parameters<RequestListener>[1]): void {
@@ -196,7 +204,8 @@ describe("a list that is too large", () => {
     answer = (_, response) =>
       void response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(Buffer.alloc(50_000_000)));
     let bytes = 0;
-    await failure({ onChunk: (chunk) => void (bytes += chunk.length), maxBytes: 1_000_000 });
+    const get: CrlFetch["get"] = (asked) => fetchCrlBytes(asked, (chunk) => void (bytes += chunk.length));
+    await failure({ get, maxBytes: 1_000_000 });
     expect(bytes).toBeLessThanOrEqual(1_000_000);
   });
 });

@@ -4,6 +4,7 @@ import { type CrlSpec, TestCa } from "@tokens/pki/testing";
 import {
   fleet,
   fleetCa,
+  type GivenList,
   KeptLog,
   keeperOf,
   minutes,
@@ -18,10 +19,9 @@ import type { Storage } from "../storage/storage.js";
 import type { CrlKeeper } from "./crl-keeper.js";
 import type { ListSource } from "./ca-policy.js";
 import type { CrlStore } from "./crl-store.js";
-import type { ReadCrl } from "./crl-thread.js";
 
 let storage: Storage;
-let lists: Record<"one" | "two" | "sameAge" | "sameAgeFewer", ReadCrl>;
+let lists: Record<"one" | "two" | "sameAge" | "sameAgeFewer", GivenList>;
 beforeAll(async () => {
   storage = await openSqliteStorage(":memory:");
   const reader = keeperOf(storage.crls);
@@ -46,7 +46,7 @@ beforeEach(() => {
   keeper = keeperOf(crls, log);
 });
 
-const take = (list: ReadCrl, etag = "") => takeList(keeper, listId, list, etag);
+const take = (list: GivenList, etag = "") => takeList(keeper, listId, list, etag);
 const revoked = (of = keeper) => [0x51, 0x52, 0x53].filter((serial) => of.find(listId)?.has(Buffer.of(serial)));
 const rollback = (words: string) =>
   expect.objectContaining({ name: "CrlRefused", code: "ROLLBACK", message: expect.stringContaining(words) });
@@ -171,7 +171,7 @@ it("reports a list that lacks what the one before revoked, and takes it: certifi
   await take(lists.two);
   const thread = keeper.read(sourceOf(listId));
   thread.write(fleetCa.crl({ number: 3, thisUpdate: minutes(-7), revoked: [0x52] }));
-  expect(await take(await thread.finish())).toBe("taken");
+  expect(await keeper.take(fleet, sourceOf(listId), thread, "")).toBe("taken");
   await thread.stop();
   const [warning] = log.lines.filter(({ level }) => level === "warn");
   expect(warning).toMatchObject({ list: listId, dropped: 1, entries: 1, message: expect.stringContaining("lacks") });

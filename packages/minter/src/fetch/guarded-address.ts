@@ -2,6 +2,7 @@ import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
 import { BlockList, isIP } from "node:net";
+import { beforeAbort } from "./before-abort.js";
 
 /** Hosts that may have any address, private ones too, as `host:port`. */
 export type AllowedHosts = ReadonlySet<string>;
@@ -75,19 +76,9 @@ export async function guardedAddresses(
   signal: AbortSignal,
   resolve: ResolveName = resolveName,
 ): Promise<readonly LookupAddress[] | undefined> {
-  const addresses = await before(signal, resolve(hostOf(url)));
+  const addresses = await beforeAbort(signal, resolve(hostOf(url)));
   const isGood = addresses.every(({ address }) => isPublicAddress(address)) || isAllowedHost(url, hosts);
   return isGood ? addresses : undefined;
-}
-
-/** A look-up of a name cannot be stopped; nobody waits for it longer than for the rest. */
-function before<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((done, fail) => {
-    const stop = () => fail(new Error("the time is up"));
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(done, fail).finally(() => signal.removeEventListener("abort", stop));
-  });
 }
 
 /** A look-up for Node's sockets that always finds these addresses. */

@@ -1,5 +1,5 @@
 import type { Insertable, Selectable, Transaction } from "kysely";
-import type { CrlHead, CrlStore, NewlyRevoked } from "../certificate-authorities/crl-store.js";
+import type { CrlHead, CrlParts, CrlStore, NewlyRevoked } from "../certificate-authorities/crl-store.js";
 import { MAX_LISTED_ENTRIES, type NewRevocation } from "../trust/feed-store.js";
 import { addRevocations } from "./feed-store.js";
 import type { Database, Tables } from "./tables.js";
@@ -47,9 +47,9 @@ export function sqlCrlStore(database: Database): CrlStore {
 }
 
 /** Parts stand under the list's digest, so that two who take the same list do not disturb each other. */
-async function addParts({ db }: Database, { listId, digest }: CrlHead, parts: Iterable<Uint8Array>): Promise<void> {
+async function addParts({ db }: Database, { listId, digest }: CrlHead, parts: CrlParts): Promise<void> {
   let part = 0;
-  for (const bytes of parts) {
+  for await (const bytes of parts) {
     await db
       .insertInto("crl_parts")
       .values({ list_id: listId, digest, part: part++, bytes })

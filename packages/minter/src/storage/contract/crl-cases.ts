@@ -62,6 +62,21 @@ export const crlCases: readonly StorageCase[] = [
     },
   },
   {
+    name: "crls: stores each part before it asks for the next, which comes in the same shared memory",
+    run: async ({ crls }) => {
+      const memory = new Uint8Array(new SharedArrayBuffer(8));
+      const parts = async function* () {
+        for (const part of PARTS) {
+          memory.fill(7).set(part, 1);
+          yield memory.subarray(1, 1 + part.length);
+        }
+        memory.fill(7);
+      };
+      equal(await crls.take(head(), parts()), "taken");
+      deepEqual(await read(crls, head()), [[1, 0, 255], [2], undefined]);
+    },
+  },
+  {
     name: "crls: keeps what a list does not say",
     run: async ({ crls }) => {
       const bare = head({ nextUpdateSeconds: undefined, number: undefined, etag: "" });
