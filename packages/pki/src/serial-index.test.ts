@@ -20,6 +20,7 @@ describe("SerialIndex", () => {
         const set = new Set(inside.map(hex));
         for (const one of [...inside, ...asked]) expect(index.has(one)).toBe(set.has(hex(one)));
         expect([...index]).toEqual(inside.map(hex));
+        expect([...indexOf(asked).missingIn(index)]).toEqual(asked.map(hex).filter((one) => !set.has(one)));
       }),
     );
   });

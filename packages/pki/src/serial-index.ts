@@ -25,22 +25,40 @@ export class SerialIndex {
 
   /** Whether a serial number is there: unsigned, big-endian, without leading zeros. */
   has(serial: Uint8Array): boolean {
-    const { serials, table } = this.parts;
-    const mask = table.length - 1;
-    for (let slot = hash(serial, 0, serial.length) & mask; ; slot = (slot + 1) & mask) {
-      const place = table[slot] ?? 0;
-      if (place === 0) return false;
-      if (isAt(serials, place - 1, serial)) return true;
-    }
+    return this.#has(serial, 0, serial.length);
   }
 
   /** All serial numbers, in hexadecimal, in the order of the list. */
   *[Symbol.iterator](): Generator<string> {
+    for (const [start, end] of this.#places()) yield this.#hexAt(start, end);
+  }
+
+  /** Those that another index has not. Only they are written out: mostly there are few. */
+  *missingIn(other: SerialIndex): Generator<string> {
+    const { serials } = this.parts;
+    for (const [start, end] of this.#places()) if (!other.#has(serials, start, end)) yield this.#hexAt(start, end);
+  }
+
+  *#places(): Generator<readonly [start: number, end: number]> {
     const { serials } = this.parts;
     for (let offset = 0; offset < serials.length;) {
       const end = offset + 1 + (serials[offset] ?? 0);
-      yield Buffer.from(serials.subarray(offset + 1, end)).toString("hex");
+      yield [offset + 1, end];
       offset = end;
+    }
+  }
+
+  #hexAt(start: number, end: number): string {
+    return Buffer.from(this.parts.serials.subarray(start, end)).toString("hex");
+  }
+
+  #has(bytes: Uint8Array, start: number, end: number): boolean {
+    const { serials, table } = this.parts;
+    const mask = table.length - 1;
+    for (let slot = hash(bytes, start, end) & mask; ; slot = (slot + 1) & mask) {
+      const place = table[slot] ?? 0;
+      if (place === 0) return false;
+      if (isAt(serials, place - 1, bytes, start, end)) return true;
     }
   }
 }
@@ -90,8 +108,8 @@ function hash(bytes: Uint8Array, start: number, end: number): number {
   return (value ^ (value >>> 12)) >>> 0;
 }
 
-function isAt(serials: Uint8Array, offset: number, serial: Uint8Array): boolean {
-  if (serials[offset] !== serial.length) return false;
-  for (let index = 0; index < serial.length; index++) if (serials[offset + 1 + index] !== serial[index]) return false;
+function isAt(serials: Uint8Array, offset: number, bytes: Uint8Array, start: number, end: number): boolean {
+  if (serials[offset] !== end - start) return false;
+  for (let at = start, there = offset + 1; at < end; at++, there++) if (serials[there] !== bytes[at]) return false;
   return true;
 }
