@@ -6,7 +6,7 @@ import { measureServer, post, startLoad, startServer, warmUp } from "./servers.m
 const PATH = "/tokenserver.minter.TokenMinter/MintMachineToken";
 /** As long as a request for a machine token; any bytes that are a message. */
 const body = Buffer.concat([Buffer.from([0x0a, 0xdc, 0x09]), Buffer.alloc(1244)]);
-const job = { requests: "calls", connections: 32, seconds: 1 };
+const job = { requests: "calls", connections: 32, seconds: 1, isAwake: true };
 
 export async function run() {
   const load = startLoad();

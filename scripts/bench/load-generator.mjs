@@ -38,12 +38,21 @@ function drive(job, state) {
   });
 }
 
+/**
+ * Never sleeps until the time is over. A server that is slower than its load wakes it with each answer, and pays for that: a
+ * quarter of what a small answer costs, which clients on other machines do not.
+ */
+function stayAwake(state) {
+  if (performance.now() < state.end) setImmediate(stayAwake, state);
+}
+
 async function run(job) {
   if (job.keep) return void kept.set(job.keep, { requests: job.requests, next: 0 });
   const begin = performance.now();
   const before = process.cpuUsage();
   const set = kept.get(job.requests);
   const state = { set, requests: set.requests, end: begin + job.seconds * 1000, latencies: [] };
+  if (job.isAwake) stayAwake(state);
   await Promise.all(Array.from({ length: job.connections }, () => drive(job, state)));
   const seconds = (performance.now() - begin) / 1000;
   const { user, system } = process.cpuUsage(before);
