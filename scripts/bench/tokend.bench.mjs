@@ -9,7 +9,7 @@ import { toPem } from "@tokens/pki/x509";
 import { build } from "esbuild";
 import { configFolder, makeFleet, makeRequests, makeRevocationList, serveList } from "./fleet.mjs";
 import { costRatioRow, inTurns, valueRow } from "./measure.mjs";
-import { startLoad, startTokens, untilItMints } from "./servers.mjs";
+import { startLoad, startTokens, untilItMints, warmUp } from "./servers.mjs";
 
 const ROUNDS = 15;
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
@@ -40,6 +40,8 @@ async function openServer(folder) {
   const load = startLoad();
   await load.keep("first", await makeRequests(fleet, 1));
   await untilItMints(load, server, "first");
+  // Servers run for weeks.
+  await warmUp(load, server, { requests: "first", connections: 8, seconds: 1 });
   load.stop();
   writeFileSync(join(folder, "key.pem"), fleet.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
   writeFileSync(join(folder, "cert.pem"), toPem("CERTIFICATE", fleet.certificate));
