@@ -8,6 +8,7 @@ import { callerKey, clientCertificateKey, repeatedHeadersKey } from "./caller.js
 
 /** Every header that may say who calls. */
 const CREDENTIAL_HEADERS = ["Authorization", MACHINE_TOKEN_HEADER, DELEGATION_TOKEN_HEADER, PROJECT_HEADER];
+const IN_LOWER_CASE = CREDENTIAL_HEADERS.map((name) => name.toLowerCase());
 
 /** Finds out who makes each call, and tells the handlers. A call with a bad credential ends here: it is not anonymous. */
 export function authenticateCaller(identify: IdentifyCaller, clock: () => number): Interceptor {
@@ -16,7 +17,7 @@ export function authenticateCaller(identify: IdentifyCaller, clock: () => number
     refuseRepeated(contextValues.get(repeatedHeadersKey));
     const clientCertificate = contextValues.get(clientCertificateKey);
     // Machines that ask for a token have none yet: most calls say nothing of who makes them, and have no rights.
-    const isSilent = clientCertificate === undefined && !CREDENTIAL_HEADERS.some((name) => header.has(name));
+    const isSilent = clientCertificate === undefined && !IN_LOWER_CASE.some((name) => header.has(name));
     const caller = isSilent ? anonymousCaller : await identify({ headers: header, clientCertificate, nowMs: clock() });
     contextValues.set(callerKey, caller);
     return next(request);
@@ -24,6 +25,7 @@ export function authenticateCaller(identify: IdentifyCaller, clock: () => number
 }
 
 function refuseRepeated(repeated: ReadonlySet<string>): void {
+  if (repeated.size === 0) return;
   const name = CREDENTIAL_HEADERS.find((header) => repeated.has(header.toLowerCase()));
   if (name !== undefined) throw refuseCall(Code.Unauthenticated, `the call has more than one ${name} header`);
 }
