@@ -16,19 +16,27 @@ export function encodeMintResponse(response: MintMachineTokenResponse): Uint8Arr
   const isPlainTime = expiry?.nanos === 0 && !expiry.$unknown && seconds > 0 && Number.isSafeInteger(seconds);
   if (more || !isPlainTime || machineToken === "") return byProtobuf(response);
   const tokenBytes = Buffer.byteLength(machineToken);
-  const versionBytes = Buffer.byteLength(serviceVersion);
-  const innerBytes = Buffer.byteLength(tokenResponse.serviceVersion);
-  const writer = new BackwardWriter(tokenBytes + versionBytes + innerBytes + OVERHEAD_BYTES);
-  writer.string(4, serviceVersion, versionBytes);
+  const version = bytesOf(serviceVersion);
+  const inner = bytesOf(tokenResponse.serviceVersion);
+  const writer = new BackwardWriter(tokenBytes + version.length + inner.length + OVERHEAD_BYTES);
+  writer.bytes(4, version);
   const end = writer.position;
   writer.number(1, seconds).message(2, end);
   writer.string(1, machineToken, tokenBytes).message(21, end);
-  writer.string(2, tokenResponse.serviceVersion, innerBytes).message(3, end);
+  writer.bytes(2, inner).message(3, end);
   return writer.finish();
 }
 
 function byProtobuf(response: MintMachineTokenResponse): Uint8Array {
   return toBinary(MintMachineTokenResponseSchema, response);
+}
+
+/** A server has one version for as long as it runs. */
+const versions = { text: "", bytes: Buffer.alloc(0) };
+
+function bytesOf(version: string): Buffer {
+  if (version !== versions.text) Object.assign(versions, { text: version, bytes: Buffer.from(version) });
+  return versions.bytes;
 }
 
 /** More than all tags and lengths take. */
@@ -44,6 +52,14 @@ class BackwardWriter {
   constructor(mostBytes: number) {
     this.#bytes = Buffer.allocUnsafe(mostBytes);
     this.position = mostBytes;
+  }
+
+  bytes(field: number, bytes: Uint8Array): this {
+    if (bytes.length === 0) return this;
+    const end = this.position;
+    this.position -= bytes.length;
+    this.#bytes.set(bytes, this.position);
+    return this.message(field, end);
   }
 
   string(field: number, text: string, bytes: number): this {
