@@ -2,7 +2,14 @@ import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type ConnectRouterOptions } from "@connectrpc/connect";
 import { createMethodSerializationLookup, createMethodUrl } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, parseTimeout } from "@connectrpc/connect/protocol-connect";
-import { type DirectAnswer, type DirectCall, invokeDirectly, Metadata, TIMEOUT_HEADER } from "./direct-exchange.js";
+import {
+  type DirectAnswer,
+  type DirectCall,
+  Invocation,
+  type Metadata,
+  throughInterceptors,
+  TIMEOUT_HEADER,
+} from "./direct-exchange.js";
 import { MAX_REQUEST_BYTES } from "./limits.js";
 import { MethodCollector, type UnaryMethod } from "./method-collector.js";
 
@@ -65,19 +72,23 @@ function directMethod(method: UnaryMethod, decode: DirectlyServed["decode"], enc
     options.jsonOptions,
     limits,
   );
+  const run = throughInterceptors(method);
   return {
     isPlain: (headers) => isPlain(headers, maxBytes),
     answer: async (call) => {
       const isBinary = call.header.get("content-type") === BINARY;
-      const metadata = new Metadata();
+      const invocation = new Invocation(method, call);
+      const { metadata } = invocation;
       try {
         const read = isBinary && call.body.length <= maxBytes ? decode(call.body) : undefined;
         const input = read ?? serialization.getI(isBinary).parse(call.body);
-        const output = await invokeDirectly(method, call, input, metadata);
+        const output = invocation.outputOf(await run(invocation.request(input)));
         const body = isBinary ? encode(output) : serialization.getO(false).serialize(output);
         return metadata.answer(200, isBinary ? BINARY : JSON_TYPE, body);
       } catch (error) {
         return errorAnswer(error, metadata, options);
+      } finally {
+        invocation.lifetime.end();
       }
     },
   };

@@ -54,29 +54,53 @@ export class Metadata {
   }
 }
 
-type AnyRequest = Parameters<ReturnType<Interceptor>>[0];
+type Next = Parameters<Interceptor>[0];
+type AnyRequest = Parameters<Next>[0];
 
-/** As Connect invokes a handler: through the interceptors, each of which may replace what the next one sees. */
-export async function invokeDirectly(
-  { spec, options }: UnaryMethod,
-  call: DirectCall,
-  input: Message,
-  metadata: Metadata,
-): Promise<Message> {
-  const { method } = spec;
-  const lifetime = new Lifetime(call, options.shutdownSignal);
-  let answered: DirectResponse | undefined;
-  let next: Parameters<Interceptor>[0] = async (asked) => {
-    const output = await spec.impl(asked.message as never, new DirectContext(asked, lifetime, metadata));
-    return (answered = new DirectResponse(method, create(method.output, output), metadata));
-  };
+/**
+ * What all calls of a method go through, the outermost interceptor first, each of which may replace what the next one sees.
+ * Connect puts this together anew for each call; it is the same each time.
+ */
+export function throughInterceptors({ options }: UnaryMethod): Next {
+  let next: Next = (asked) => invocationOf(asked).handle(asked);
   for (const interceptor of (options.interceptors ?? []).toReversed()) next = interceptor(next);
-  try {
-    const response = await next(new DirectRequest(method, call, input, lifetime));
-    if (response !== answered) metadata.merge(response.header, response.trailer);
+  return next;
+}
+
+/** Copies of a request have its own properties, too. */
+function invocationOf(asked: AnyRequest): Invocation {
+  if ("invocation" in asked && asked.invocation instanceof Invocation) return asked.invocation;
+  throw new TypeError("an interceptor must pass on the request that it was given, or a copy");
+}
+
+/** One call of a method. */
+export class Invocation {
+  readonly metadata: Metadata = new Metadata();
+  readonly spec: UnaryMethod["spec"];
+  readonly call: DirectCall;
+  readonly lifetime: Lifetime;
+  #answered: DirectResponse | undefined = undefined;
+
+  constructor({ spec, options }: UnaryMethod, call: DirectCall) {
+    this.spec = spec;
+    this.call = call;
+    this.lifetime = new Lifetime(call, options.shutdownSignal);
+  }
+
+  request(input: Message): UnaryRequest {
+    return new DirectRequest(this, input);
+  }
+
+  async handle(asked: AnyRequest): Promise<UnaryResponse> {
+    const { impl, method } = this.spec;
+    const output = await impl(asked.message as never, new DirectContext(asked, this));
+    return (this.#answered = new DirectResponse(method, create(method.output, output), this.metadata));
+  }
+
+  /** What is answered, with the metadata of whoever answered in the handler's place. */
+  outputOf(response: Awaited<ReturnType<Next>>): Message {
+    if (response !== this.#answered) this.metadata.merge(response.header, response.trailer);
     return response.message as Message;
-  } finally {
-    lifetime.end();
   }
 }
 
@@ -89,27 +113,27 @@ export async function invokeDirectly(
 class DirectRequest implements UnaryRequest {
   readonly stream = false;
   readonly requestMethod = "POST";
+  readonly method: DescMethodUnary;
   readonly service: DescService;
   readonly header: Headers;
   readonly contextValues: ContextValues;
 
   constructor(
-    readonly method: DescMethodUnary,
-    readonly call: DirectCall,
+    readonly invocation: Invocation,
     readonly message: Message,
-    readonly lifetime: Lifetime,
   ) {
-    this.service = method.parent;
-    this.header = call.header;
-    this.contextValues = call.values;
+    this.method = invocation.spec.method;
+    this.service = this.method.parent;
+    this.header = invocation.call.header;
+    this.contextValues = invocation.call.values;
   }
 
   get url(): string {
-    return this.call.url();
+    return this.invocation.call.url();
   }
 
   get signal(): AbortSignal {
-    return this.lifetime.signal;
+    return this.invocation.lifetime.signal;
   }
 }
 
@@ -144,8 +168,7 @@ class DirectContext implements HandlerContext {
 
   constructor(
     readonly asked: AnyRequest,
-    readonly lifetime: Lifetime,
-    readonly metadata: Metadata,
+    readonly invocation: Invocation,
   ) {
     this.service = asked.service;
     this.method = asked.method;
@@ -153,7 +176,7 @@ class DirectContext implements HandlerContext {
     this.values = asked.contextValues;
   }
 
-  readonly timeoutMs = (): number | undefined => this.lifetime.timeoutMs();
+  readonly timeoutMs = (): number | undefined => this.invocation.lifetime.timeoutMs();
 
   get protocolName(): string {
     return "connect";
@@ -168,15 +191,15 @@ class DirectContext implements HandlerContext {
   }
 
   get responseHeader(): Headers {
-    return this.metadata.header;
+    return this.invocation.metadata.header;
   }
 
   get responseTrailer(): Headers {
-    return this.metadata.trailer;
+    return this.invocation.metadata.trailer;
   }
 
   get signal(): AbortSignal {
-    return this.asked.signal ?? this.lifetime.signal;
+    return this.asked.signal ?? this.invocation.lifetime.signal;
   }
 }
 
