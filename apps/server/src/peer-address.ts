@@ -25,6 +25,7 @@ function isTrusted(address: string, trustedProxies: BlockList): boolean {
 
 /** An IPv4 address that a socket of both versions shows as an IPv6 one. */
 function plain(address: string): string {
+  if (!address.startsWith("::")) return address;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 

@@ -26,7 +26,7 @@ export function portGuard(
   const guard: PortGuard["guard"] = (handler) => (request, response) => {
     const exchange = new GuardedExchange(request, response, requests, connections);
     follow(request, response, exchange);
-    (response as ServerResponse).once("close", () => exchange.onGone());
+    (response as ServerResponse).on("close", () => exchange.onGone());
     handler(request, response);
   };
   return { connections, guard, close: () => requests.close() };

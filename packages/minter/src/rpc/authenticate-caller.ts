@@ -20,7 +20,7 @@ export function authenticateCaller(identify: IdentifyCaller, clock: () => number
     const isSilent = clientCertificate === undefined && !IN_LOWER_CASE.some((name) => header.has(name));
     const caller = isSilent ? anonymousCaller : await identify({ headers: header, clientCertificate, nowMs: clock() });
     contextValues.set(callerKey, caller);
-    return next(request);
+    return await next(request);
   };
 }
 

@@ -5,7 +5,7 @@ import { isIP } from "node:net";
  * of its addresses (RFC 6177 and RFC 7421, section 1).
  */
 export function senderOf(address: string): string {
-  if (isIP(address) !== 6) return address;
+  if (!address.includes(":") || isIP(address) !== 6) return address;
   const [head = "", tail] = address.split("::");
   const groups = head === "" ? [] : head.split(":");
   // What the two colons stand for are zeros; groups that follow them within the first four have their place at the end.
