@@ -1,6 +1,9 @@
+import { generateKeyPairSync } from "node:crypto";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
+import { createSelfSignedCertificate, toPem } from "@tokens/pki/x509";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CrlForbidden, CrlRefused, CrlUnreachable } from "./crl-errors.js";
 import { type CrlFetch, fetchCrl } from "./fetch-crl.js";
@@ -62,6 +65,23 @@ describe("fetchCrl", () => {
       undefined,
       undefined,
     ]);
+  });
+
+  it("asks nothing over https of a server for which nobody vouches", async () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const dates = { notBefore: new Date(Date.now() - 1000), notAfter: new Date(Date.now() + 3_600_000) };
+    const certificate = await createSelfSignedCertificate({ privateKey, commonName: "localhost", ...dates });
+    const key = privateKey.export({ type: "pkcs8", format: "pem" });
+    const secure = createSecureServer({ key, cert: toPem("CERTIFICATE", certificate) }, (request, response) => {
+      requests.push(request);
+      response.end(list);
+    });
+    await new Promise<void>((resolve) => secure.listen(0, "127.0.0.1", resolve));
+    const host = `127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    const error = await failure({ url: `https://${host}/list.crl`, bearer: "secret", crlHosts: new Set([host]) });
+    await new Promise((resolve) => secure.close(resolve));
+    expect(error).toEqual(new CrlUnreachable("the fetch failed: DEPTH_ZERO_SELF_SIGNED_CERT"));
+    expect(requests).toEqual([]);
   });
 
   it("sends what the server called the list, word for word, and takes 304 for the same", async () => {
