@@ -5,10 +5,6 @@ import { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 export interface Follower {
   /** So many bytes of the body came in. */
   onBytes(bytes: number): void;
-  /** All of the request is here. */
-  onEnd(): void;
-  /** Its client has gone, or does not want an answer any more. */
-  onGone(): void;
   /** A part of the answer goes out, the headers first. */
   onHandOver(): void;
 }
@@ -18,25 +14,22 @@ export interface Follower {
  * V8 then keeps requests in memory that are long over.
  */
 
-/** A request over HTTP/1.1. One that is cut short gets no end. */
+/** A request over HTTP/1.1. */
 export class FollowedRequest extends IncomingMessage {
   follower: Follower | undefined = undefined;
 
   override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
     if (chunk) this.follower?.onBytes(chunk.length);
-    else this.follower?.onEnd();
     return super.push(chunk, encoding);
   }
 }
 
-/** A request over HTTP/2. One that is cut short gets an end, too, once its stream is no more. */
+/** A request over HTTP/2. */
 export class FollowedHttp2Request extends Http2ServerRequest {
   follower: Follower | undefined = undefined;
 
   override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
     if (chunk) this.follower?.onBytes(chunk.length);
-    else if (this.stream.destroyed) this.follower?.onGone();
-    else this.follower?.onEnd();
     return super.push(chunk, encoding);
   }
 }

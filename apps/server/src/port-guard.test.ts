@@ -195,6 +195,29 @@ describe("attack 14: clients that never read their answers", () => {
     silent.socket.destroy();
   });
 
+  it("count with what they have sent and nobody has read, however complete it is", async () => {
+    const counted: string[] = [];
+    const requests: Parameters<Handler>[0][] = [];
+    const handler: Handler = (request, response) => {
+      requests.push(request);
+      // As pages do that take a moment: all of the request is here before the answer goes out.
+      setImmediate(() => void (response as ServerResponse).end("x".repeat(32 * 1024 * 1024)));
+    };
+    const count = (_: string, labels: Readonly<Record<string, string>> = {}) =>
+      void counted.push(labels["reason"] ?? "");
+    const guard = portGuard(100, { count }, { maxBytes: 1_000, maxMs: 3_600_000 });
+    const listener = await listen(handler, { host: "127.0.0.1", port: 0 }, undefined, guard);
+    open.push(listener);
+    const silent: Socket[] = [];
+    for (const nth of [1, 2]) {
+      const { socket } = new Client(connect({ host: "127.0.0.1", port: listener.port }), post(900));
+      silent.push(socket.pause());
+      await expect.poll(() => (requests[nth - 1] as IncomingMessage | undefined)?.complete).toBe(true);
+    }
+    expect(counted).toEqual(["incomplete_bytes"]);
+    for (const socket of silent) socket.destroy();
+  });
+
   it("give way to a new connection, also when they were answered before all of their request was there", async () => {
     const requests: Parameters<Handler>[0][] = [];
     const handler: Handler = (request, response) => {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Connection, Connections } from "./connections.js";
 import { follow, type Follower } from "./followed-exchange.js";
 import { type Incomplete, type IncompleteLimits, IncompleteRequests } from "./incomplete-requests.js";
@@ -26,7 +26,9 @@ export function portGuard(
   const guard: PortGuard["guard"] = (handler) => (request, response) => {
     const exchange = new GuardedExchange(request, response, requests, connections);
     follow(request, response, exchange);
-    (response as ServerResponse).on("close", () => exchange.onGone());
+    // Both classes of requests and of answers take this, but TypeScript cannot call a method of a union of them.
+    (request as IncomingMessage).on("end", () => exchange.onEnd());
+    (response as ServerResponse).on("close", () => exchange.onClose());
     handler(request, response);
   };
   return { connections, guard, close: () => requests.close() };
@@ -58,7 +60,9 @@ class GuardedExchange implements Follower {
     if (this.#incomplete) this.#requests.receive(this.#incomplete, bytes);
   }
 
+  /** All of the request was here, and somebody has read it: until then it takes memory. */
   onEnd(): void {
+    // A stream of HTTP/2 that was cut off ends, too.
     const wasComing = this.#incomplete && this.#requests.end(this.#incomplete);
     this.#incomplete = undefined;
     if (!wasComing) return;
@@ -73,7 +77,7 @@ class GuardedExchange implements Follower {
     else if (this.#incomplete && !this.#isLeaving) this.#leaveAfterwards(this.#incomplete);
   }
 
-  onGone(): void {
+  onClose(): void {
     if (this.#incomplete) this.#requests.end(this.#incomplete);
     this.#incomplete = undefined;
     this.#handOver?.();
