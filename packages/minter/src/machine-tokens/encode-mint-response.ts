@@ -15,14 +15,14 @@ export function encodeMintResponse(response: MintMachineTokenResponse): Uint8Arr
   const seconds = Number(expiry?.seconds ?? 0n);
   const isPlainTime = expiry?.nanos === 0 && !expiry.$unknown && seconds > 0 && Number.isSafeInteger(seconds);
   if (more || !isPlainTime || machineToken === "") return byProtobuf(response);
-  const tokenBytes = Buffer.byteLength(machineToken);
+  const token = Buffer.from(machineToken);
   const version = bytesOf(serviceVersion);
   const inner = bytesOf(tokenResponse.serviceVersion);
-  const writer = new BackwardWriter(tokenBytes + version.length + inner.length + OVERHEAD_BYTES);
+  const writer = new BackwardWriter(token.length + version.length + inner.length + OVERHEAD_BYTES);
   writer.bytes(4, version);
   const end = writer.position;
   writer.number(1, seconds).message(2, end);
-  writer.string(1, machineToken, tokenBytes).message(21, end);
+  writer.bytes(1, token).message(21, end);
   writer.bytes(2, inner).message(3, end);
   return writer.finish();
 }
@@ -59,16 +59,6 @@ class BackwardWriter {
     const end = this.position;
     this.position -= bytes.length;
     this.#bytes.set(bytes, this.position);
-    return this.message(field, end);
-  }
-
-  string(field: number, text: string, bytes: number): this {
-    if (bytes === 0) return this;
-    const end = this.position;
-    this.position -= bytes;
-    // One byte for each character: it is ASCII, which is written faster so.
-    if (bytes === text.length) this.#bytes.write(text, this.position, "latin1");
-    else this.#bytes.write(text, this.position);
     return this.message(field, end);
   }
 
