@@ -18,7 +18,7 @@ export class Connections {
   readonly #max: number;
   readonly #onCutOff: () => void;
   readonly #open = new Map<string, Connection>();
-  /** The same by the sockets that were asked for: names are dear. */
+  /** The same by their sockets, for which their names are not made. */
   readonly #bySocket = new WeakMap<Socket, Connection>();
   /** Those for which there is nothing to do but wait for their clients, the longest first. */
   readonly #waiting = new Set<Connection>();
@@ -40,6 +40,7 @@ export class Connections {
     }
     const connection = { socket, name, isOpen: true, answering: 0 };
     this.#open.set(name, connection);
+    this.#bySocket.set(socket, connection);
     this.#waiting.add(connection);
     socket.once("close", () => this.#forget(connection));
   }
@@ -47,10 +48,7 @@ export class Connections {
   /** The connection that a socket belongs to. To be asked for while it is open: a socket forgets its addresses. */
   of(socket: Socket): Connection | undefined {
     const known = this.#bySocket.get(socket);
-    if (known?.isOpen) return known;
-    const connection = this.#open.get(nameOf(socket));
-    if (connection) this.#bySocket.set(socket, connection);
-    return connection;
+    return known?.isOpen ? known : this.#open.get(nameOf(socket));
   }
 
   /**
