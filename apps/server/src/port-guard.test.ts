@@ -221,7 +221,7 @@ describe("attack 14: clients that never read their answers", () => {
   it("give way to a new connection, also when they were answered before all of their request was there", async () => {
     const requests: Parameters<Handler>[0][] = [];
     const handler: Handler = (request, response) => {
-      requests.push(request);
+      requests.push(request.resume());
       (response as ServerResponse).end(requests.length === 1 ? "x".repeat(32 * 1024 * 1024) : "answer");
     };
     const guard = portGuard(1, { count: () => undefined });
