@@ -163,13 +163,14 @@ describe.runIf(hasOpenssl)("revocation with a CA of openssl and a server of its 
     expect((await fetchCrl()).code).toBe(0);
     const stranger = new OpensslCa(CA);
     for (const [list, words] of [
-      [older, "number"],
-      [stranger.makeCrl(), "not signed by the CA"],
-      [Buffer.from("<html>"), "neither DER nor PEM"],
+      // The date counts first: it goes back too if the two lists were not made within one second.
+      [older, /its (number \d+ is below \d+|thisUpdate is before)/],
+      [stranger.makeCrl(), /not signed by the CA/],
+      [Buffer.from("<html>"), /neither DER nor PEM/],
     ] as const) {
       crls.list = list;
       const { code, stderr } = await fetchCrl();
-      expect([code, stderr]).toEqual([1, expect.stringContaining(words)]);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(words)]);
     }
     rmSync(stranger.folder, { recursive: true });
     expect(await mint(second)).toBe("SUCCESS");
