@@ -150,7 +150,7 @@ function decodeKey(bytes: Uint8Array): BundledKey {
 }
 
 function requireAscending(numbers: readonly number[]): void {
-  if (numbers.some((number, at) => at > 0 && number <= (numbers[at - 1] ?? 0))) {
+  if (numbers.some((number, at) => number <= (numbers[at - 1] ?? 0))) {
     throw new Error("the revocations are not in ascending order");
   }
 }
