@@ -27,6 +27,18 @@ const subtokens: fc.Arbitrary<Subtoken> = fc.record({
   tags: fc.array(text, { maxLength: 4 }),
 });
 
+const NOTHING: Subtoken = {
+  delegatedIdentity: "",
+  creationTime: 0,
+  validityDuration: 0,
+  subtokenId: 0n,
+  audience: [],
+  services: [],
+  requestorIdentity: "",
+  kind: 0,
+  tags: [],
+};
+
 const rejectedWith = (code: string) => expect.objectContaining({ name: "TokenRejected", code }) as unknown;
 
 function orRejection<T>(read: () => T): T | TokenRejected {
@@ -130,6 +142,21 @@ describe("a delegation token", () => {
     ];
     for (const other of others) {
       expect(() => decodeUnverifiedDelegationToken(other)).toThrow(rejectedWith("MALFORMED"));
+    }
+    // Nor is what lies in the memory from the token before.
+    const memory = Buffer.alloc(MAX_DELEGATION_TOKEN_BYTES);
+    for (const other of others) {
+      expect(decodeUnverifiedDelegationToken(token, memory).signerId).toBe("user:a@b");
+      expect(() => decodeUnverifiedDelegationToken(other, memory)).toThrow(rejectedWith("MALFORMED"));
+    }
+  });
+
+  it("has numbers of up to 31 bits", () => {
+    const subtoken = { ...NOTHING, validityDuration: 2 ** 31 - 1, kind: 2 ** 31 - 1 };
+    expect(decodeSubtoken(encodeSubtoken(subtoken))).toEqual(subtoken);
+    for (const changed of [{ validityDuration: 2 ** 31 }, { kind: 2 ** 31 }]) {
+      const bytes = encodeSubtoken({ ...NOTHING, ...changed });
+      expect(() => decodeSubtoken(bytes)).toThrow(rejectedWith("MALFORMED"));
     }
   });
 

@@ -119,9 +119,16 @@ describe("openTrustBundle", () => {
       { keyId: "x".repeat(65), certificate: issuer.certificate },
       good,
       { keyId: "alias", certificate: issuer.certificate },
+      { keyId: "more rubbish", certificate: Buffer.from("rubbish") },
     ];
     const { trust } = open(signer.sign(bundleOf(issuer, { keys })));
     expect([...(trust.issuers.get("minter@example.com")?.keys() ?? [])]).toEqual([issuer.keyId]);
+  });
+
+  it("takes a key id of 64 letters", () => {
+    const keys = [{ keyId: "x".repeat(64), certificate: issuer.certificate }];
+    const { trust } = open(signer.sign(bundleOf(issuer, { keys })));
+    expect(trust.issuers.get("minter@example.com")?.has("x".repeat(64))).toBe(true);
   });
 
   it("refuses what is no bundle", () => {
@@ -164,6 +171,7 @@ describe("openTrustBundle with an update", () => {
   it("refuses one that leaves a revocation out, or that is based on something else", () => {
     const update = signer.signDelta(base(), next());
     expect(refusal(update)).toContain("not at hand");
+    expect(refusal(signer.sign(next(), { removed: [1] }))).toContain("not at hand");
     expect(refusal(update, {}, { ...base(), number: 6 })).toContain("the update is to bundle 7");
     expect(refusal(update, {}, { ...base(), revocations: [revoked(1), revoked(2)] })).toContain("signature is not");
     const more = signer.signDelta(base(), next(), { removed: [1, 2] });

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { TestCa } from "@tokens/pki/testing";
+import { basicConstraints, TestCa } from "@tokens/pki/testing";
 import { toPem } from "@tokens/pki/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readPinnedCa, requireChain } from "./pinned-ca.js";
@@ -58,6 +58,25 @@ describe("requireChain", () => {
     const fake = root.issue("Fake");
     const leaf = TestCa.create("Fake", { privateKey: fake.privateKey }).issue("leaf").certificate;
     expect(() => check([leaf, fake.certificate], root)).toThrow(/no CA's|not certified/);
+  });
+
+  it("refuses it also where OpenSSL lets the certificate issue others: without any key usage", () => {
+    for (const extensions of [[], [basicConstraints(false)]]) {
+      const fake = root.issue("Fake", { extensions });
+      const leaf = TestCa.create("Fake", { privateKey: fake.privateKey }).issue("leaf").certificate;
+      expect(() => check([leaf, fake.certificate], root)).toThrow("no CA's");
+    }
+  });
+
+  it("counts the seconds at both ends of a certificate's time", () => {
+    const atNow = new Date(nowMs);
+    const other = TestCa.create("Other", { notBefore: atNow, notAfter: atNow });
+    expect(() => check([other.issue("leaf", { notBefore: atNow, notAfter: atNow }).certificate], other)).not.toThrow();
+    for (const seconds of [-1, 1]) {
+      const shifted = new Date(nowMs + seconds * 1000);
+      const leaf = other.issue("leaf", { notBefore: shifted, notAfter: shifted }).certificate;
+      expect(() => check([leaf], other)).toThrow("CN=leaf is in force");
+    }
   });
 
   it("refuses certificates that are not in force", () => {

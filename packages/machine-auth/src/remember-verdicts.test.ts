@@ -44,6 +44,13 @@ describe("rememberVerdicts", () => {
     expect(asked).toHaveLength(4);
   });
 
+  it("does not ask when a trust that it has not seen revoked the token until its time began", () => {
+    const { asked, verify } = judging(() => 100);
+    verify("t", trustOf(), 150);
+    verify("t", trustOf(), 150);
+    expect(asked).toHaveLength(1);
+  });
+
   it("asks when a trust that it has not seen revokes the token, or did until lately", () => {
     const { asked, verify } = judging(() => 120);
     verify("t", trustOf(), 150);

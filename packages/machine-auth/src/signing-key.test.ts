@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { TestCa } from "@tokens/pki/testing";
 import { describe, expect, it } from "vitest";
 import { mayBundlesBeSignedWith, readCertificate, tokenSigningKey } from "./signing-key.js";
@@ -27,6 +27,36 @@ describe("which keys may sign", () => {
     const certificate = new X509Certificate(ca.issue("signer", { privateKey: keys[name]() }).certificate);
     expect(tokenSigningKey(certificate) !== undefined).toBe(tokens);
     expect(mayBundlesBeSignedWith(certificate.publicKey)).toBe(bundles);
+  });
+});
+
+/** A public key of any size: nobody checks that its modulus has two factors. */
+function publicRsa(modulusLength: number, exponent = 65_537) {
+  const modulus = Buffer.alloc(Math.ceil(modulusLength / 8), 0xff);
+  modulus[0] = 0xff >> (modulus.length * 8 - modulusLength);
+  const [n, e] = [modulus.toString("base64url"), Buffer.from(exponent.toString(16).padStart(8, "0"), "hex")];
+  return createPublicKey({ key: { kty: "RSA", n, e: e.toString("base64url") }, format: "jwk" });
+}
+
+describe("which RSA keys are strong", () => {
+  it.each([
+    [2047, 65_537, false],
+    [2048, 65_537, true],
+    [8192, 65_537, true],
+    [8193, 65_537, false],
+    [16_384, 65_537, false],
+    [2048, 65_535, false],
+    [2048, 65_538, false],
+    [2048, 65_539, true],
+  ])("%d bits and the exponent %d: %s", (bits, exponent, isStrong) => {
+    const key = publicRsa(bits, exponent);
+    expect(key.asymmetricKeyDetails).toMatchObject({ modulusLength: bits, publicExponent: BigInt(exponent) });
+    expect(mayBundlesBeSignedWith(key)).toBe(isStrong);
+  });
+
+  it("takes none that is for another padding alone", () => {
+    const { publicKey } = generateKeyPairSync("rsa-pss", { modulusLength: 2048 });
+    expect(mayBundlesBeSignedWith(publicKey)).toBe(false);
   });
 });
 

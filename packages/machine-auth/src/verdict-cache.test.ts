@@ -26,7 +26,7 @@ describe.each<CacheOptions>([{}, { hashTokens: true }])("VerdictCache %o", (opti
   });
 
   it("remembers at least as many as it is told, and at most twice as many", () => {
-    for (let count = 100; count < 520; count += 7) {
+    for (let count = 100; count < 420; count += 3) {
       const cache = new VerdictCache<number>({ ...options, cacheEntries: 100 });
       const all = Array.from({ length: count }, (_, i) => i);
       for (const i of all) cache.add(token(`${i}`), i);
@@ -38,6 +38,12 @@ describe.each<CacheOptions>([{}, { hashTokens: true }])("VerdictCache %o", (opti
     }
   });
 
+  it("remembers two tokens at most when it is told to remember one", () => {
+    const cache = new VerdictCache<number>({ ...options, cacheEntries: 1 });
+    for (const name of ["a", "b", "c"]) cache.add(token(name), 1);
+    expect(["c", "b", "a"].map((name) => cache.find(token(name)))).toEqual([1, 1, undefined]);
+  });
+
   it("keeps what is used while others come and go", () => {
     const cache = new VerdictCache<number>({ ...options, cacheEntries: 10 });
     cache.add(token("used"), 1);
@@ -45,6 +51,13 @@ describe.each<CacheOptions>([{}, { hashTokens: true }])("VerdictCache %o", (opti
       cache.add(token(`${i}`), i);
       expect(cache.find(token("used"))).toBe(1);
     }
+  });
+
+  it("forgets nothing for tokens that it never was told of: junk cannot flush it", () => {
+    const cache = new VerdictCache<number>({ ...options, cacheEntries: 10 });
+    for (let i = 0; i < 20; i++) cache.add(token(`${i}`), i);
+    for (let i = 0; i < 500; i++) expect(cache.find(token(`junk ${i}`))).toBeUndefined();
+    for (let i = 10; i < 20; i++) expect(cache.find(token(`${i}`))).toBe(i);
   });
 
   it("remembers nothing when it is told so", () => {

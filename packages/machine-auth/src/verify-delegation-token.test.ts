@@ -133,12 +133,29 @@ describe("verifyDelegationToken", () => {
     ["user:MINTER@example.com", "UNKNOWN_ISSUER"],
     ["user:other@example.com", "UNKNOWN_ISSUER"],
     ["user:", "UNKNOWN_ISSUER"],
+    ["evil:minter@example.com", "UNKNOWN_ISSUER"],
+    ["bot:xminter@example.com", "UNKNOWN_ISSUER"],
     ["user:minter@example.com", "accepted"],
   ])("takes the signer %s: %s", async (signerId, expected) => {
     const serializedSubtoken = encodeSubtoken(SUBTOKEN);
     const pkcs1Sha256Sig = sign("sha256", serializedSubtoken, issuer.privateKey);
     const token = encodeDelegationToken({ signerId, signingKeyId: issuer.keyId, pkcs1Sha256Sig, serializedSubtoken });
     expect(await verdict(token)).toBe(expected);
+  });
+
+  it("counts nowhere at a service that has no name, even where it counts everywhere", async () => {
+    const token = issuer.delegation({ services: ["*"] });
+    expect([await verdict(token), await verdict(token, { service: undefined })]).toEqual(["accepted", "WRONG_SERVICE"]);
+    const words = async (services: string[], service: string | undefined) =>
+      verifyDelegationToken(issuer.delegation({ services }), issuer.trust, { ...good, service }).catch(String);
+    expect(await words(["*"], undefined)).toContain("takes no delegation tokens");
+    expect(await words(["service:other"], good.service)).toContain("for other services");
+  });
+
+  it("may live for as long as the service takes tokens to live, a day if it does not say", async () => {
+    expect(await verdict(issuer.delegation({ validityDuration: 86_400 }))).toBe("accepted");
+    expect(await verdict(issuer.delegation({ validityDuration: 600 }), { maxLifetimeSeconds: 600 })).toBe("accepted");
+    expect(await verdict(issuer.delegation({ validityDuration: 601 }), { maxLifetimeSeconds: 600 })).toBe("MALFORMED");
   });
 
   it.each([
@@ -159,6 +176,10 @@ describe("verifyDelegationToken", () => {
       { subject: { kind: "token", fingerprint: tokenFingerprint(token) }, until: Number.POSITIVE_INFINITY },
     ]);
     expect(await verdict(token, {}, { ...issuer.trust, revocations })).toBe("REVOKED");
+    const untilNow = new Revocations([
+      { subject: { kind: "token", fingerprint: tokenFingerprint(token) }, until: good.now },
+    ]);
+    expect(await verdict(token, {}, { ...issuer.trust, revocations: untilNow })).toBe("accepted");
     expect(await verdict(`${token}=`, {}, { ...issuer.trust, revocations })).toBe("MALFORMED");
     expect(await verdict(issuer.delegation({ subtokenId: 78n }), {}, { ...issuer.trust, revocations })).toBe(
       "accepted",
@@ -177,6 +198,25 @@ describe("verifyDelegationToken", () => {
       { subject: { kind: "token", fingerprint: tokenFingerprint(token) }, until: good.now + 1 },
     ]);
     await expect(verify(token, { ...issuer.trust, revocations }, good.now, good)).rejects.toThrow(TokenRejected);
+  });
+
+  it("is remembered only for the time in which it would be taken anew", async () => {
+    const token = issuer.delegation();
+    const revocations = new Revocations([
+      { subject: { kind: "token", fingerprint: tokenFingerprint(token) }, until: ISSUED_AT + 100 },
+    ]);
+    const remembered = async (trust: Trust, after: number) => {
+      const verify = delegationTokenVerifier();
+      await verify(token, trust, ISSUED_AT + 200, good);
+      return verify(token, trust, ISSUED_AT + after, good).then(
+        () => "accepted",
+        ({ code }: TokenRejected) => code,
+      );
+    };
+    expect(await remembered(issuer.trust, -29)).toBe("accepted");
+    expect(await remembered(issuer.trust, -30)).toBe("NOT_YET_VALID");
+    expect(await remembered({ ...issuer.trust, revocations }, 100)).toBe("accepted");
+    expect(await remembered({ ...issuer.trust, revocations }, 99)).toBe("REVOKED");
   });
 
   it("is another kind than a machine token: neither verifier takes the other's", async () => {
