@@ -30,6 +30,8 @@ export interface TestMinter {
   readonly entries: readonly AuditEntry[];
   /** Records of refusals. */
   readonly notes: readonly AuditEntry[];
+  /** What was counted. */
+  readonly counted: readonly [name: string, labels: object | undefined][];
 }
 
 /** Registers RPCs and calls them as somebody. With a `failure` no record can be committed. */
@@ -40,13 +42,15 @@ export function minterFor(
 ): TestMinter {
   const entries: AuditEntry[] = [];
   const notes: AuditEntry[] = [];
+  const counted: [string, object | undefined][] = [];
   const record = (entry: AuditEntry) => {
     if (failure) return Promise.reject(failure);
     entries.push(entry);
     return Promise.resolve();
   };
   const recorder = { ...noRecorder, record, note: (entry: AuditEntry) => void notes.push(entry) };
-  const parts = { serviceVersion: "app/1", recorder, metrics: noMetrics, log: silent };
+  const metrics = { ...noMetrics, count: (name: string, labels?: object) => void counted.push([name, labels]) };
+  const parts = { serviceVersion: "app/1", recorder, metrics, log: silent };
   const transport = createRouterTransport((router) => register(router, parts), {
     router: {
       interceptors: [
@@ -58,7 +62,7 @@ export function minterFor(
       ],
     },
   });
-  return { minter: createClient(TokenMinter, transport), entries, notes };
+  return { minter: createClient(TokenMinter, transport), entries, notes, counted };
 }
 
 /** The code and the words of a refusal. Rejects if there is none. */

@@ -59,6 +59,7 @@ describe("tokens of a real OpenID provider", () => {
   it("are their users, in lower case", async () => {
     const server = serverFor(trust(main.issuer));
     expect(await server.identify(`Bearer ${await main.login(alice)}`)).toBe("user:alice@example.com");
+    expect(await server.identify(`Bearer   ${await main.login(alice)}`)).toBe("user:alice@example.com");
     expect(await server.identify(`bearer ${await main.login("Alice.Smith@Example.COM")}`)).toBe(
       "user:alice.smith@example.com",
     );
@@ -144,6 +145,10 @@ describe("forged tokens", () => {
     },
   );
 
+  it.each(["a.b.c", "....", "-"])("are refused when they are no JWTs: %s", async (token) => {
+    expect(await refusalOf(serverFor(trust(main.issuer)).identify(`Bearer ${token}`))).toContain("not a JWT");
+  });
+
   it("say nothing of the token in what is logged", async () => {
     const token = await main.login(alice);
     const detail = await refusalOf(serverFor().identify(`Bearer ${token}`));
@@ -164,6 +169,33 @@ describe("keys of an issuer", () => {
     expect(await server.identify(`Bearer ${after}`)).toBe("user:alice@example.com");
     await refusalOf(server.identify(`Bearer ${before}`));
     await provider.stop();
+  });
+
+  it("are fetched again for a key id that nobody knows, and not for a signature that is wrong", async () => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const issuer = "https://issuer.example.com";
+    let fetched = 0;
+    const fetchKeys = async () => {
+      fetched++;
+      return { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k" }] };
+    };
+    // The last fetch is always long ago.
+    let elapsed = 0;
+    const keys = new IssuerKeys({ issuer, fetchKeys, clock: () => (elapsed += 60_000) });
+    const credential = bearerCredential(new Map([[issuer, { keys, entries: [trust(issuer)] }]]));
+    const claims = { iss: issuer, aud: "tokens", email: alice, email_verified: true, exp: 60 };
+    const identify = async (kid: string, key = privateKey) => {
+      const token = await new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(key);
+      const headers = new Headers({ authorization: `Bearer ${token}` });
+      return credential.identify({ headers, clientCertificate: undefined, nowMs: 0 });
+    };
+    expect(await identify("k")).toBe("user:alice@example.com");
+    expect(fetched).toBe(1);
+    const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    expect(await refusalOf(identify("k", stranger))).toContain("SIGNATURE");
+    expect(fetched).toBe(1);
+    expect(await refusalOf(identify("other"))).toContain("NO_MATCHING_KEY");
+    expect(fetched).toBe(2);
   });
 
   it("are used for a day while the issuer is down; then its callers are told to come again", async () => {

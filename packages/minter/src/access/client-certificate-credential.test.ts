@@ -55,6 +55,17 @@ describe("clientCertificateCredential", () => {
     }
   });
 
+  it("passes a bug on as it is: it is no fault of the client", async () => {
+    const bug = new TypeError("a bug");
+    const broken = {
+      ...checks,
+      nameOf: () => {
+        throw bug;
+      },
+    };
+    await expect(identify(fleet.machine.certificate, nowMs, broken)).rejects.toBe(bug);
+  });
+
   it("cannot tell while no revocation list is in force", async () => {
     const unsure = {
       ...checks,

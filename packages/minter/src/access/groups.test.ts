@@ -3,7 +3,7 @@ import { type GroupsConfig, GroupsConfigSchema, type GroupSchema } from "@tokens
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PolicyFindings } from "../policies/policy-findings.js";
-import { checkGroupExists, compileGroups } from "./groups.js";
+import { checkGroupExists, compileGroups, isGroupName } from "./groups.js";
 
 type GroupInit = MessageInitShape<typeof GroupSchema>;
 
@@ -37,6 +37,7 @@ describe("compileGroups", () => {
     expect(groups.examplesOf("a")).toEqual([alice, "bot:example.example.com"]);
     for (const example of groups.examplesOf("b")) expect(groups.has("b", example)).toBe(true);
     expect(groups.examplesOf("none")).toEqual([]);
+    expect(groups.examplesOf("administrators")).toEqual([]);
   });
 
   it("compares identities exactly", () => {
@@ -114,6 +115,22 @@ describe("compileGroups", () => {
     const { findings } = compile({ name: "g", globs: ["bot:*example.com"] });
     expect(findings).toMatchObject([{ severity: "warning", path: ["groups", 0, "globs", 0] }]);
   });
+});
+
+describe("isGroupName", () => {
+  it.each(["a", "0", "mdb/build-team", "a-b/c_d.e@f", "g".repeat(100), `mdb/${"g".repeat(100)}`])(
+    "takes %s",
+    (name) => {
+      expect(isGroupName(name)).toBe(true);
+    },
+  );
+
+  it.each(["", "A", "a b", "a/b/c", "/a", "mdb/", "MDB/a", "0/a", "m0b/a", "a\n", "g".repeat(101), "group:a"])(
+    "takes no %j",
+    (name) => {
+      expect(isGroupName(name)).toBe(false);
+    },
+  );
 });
 
 describe("checkGroupExists", () => {

@@ -200,4 +200,10 @@ it("cannot tell without trust, and refuses nobody then", async () => {
   const source = { ...trust, ready: fail, refresh: fail };
   await expect(identify(undefined, { "x-luci-machine-token": machineToken }, { source })).rejects.toThrow(Unavailable);
   expect(await identify(alice, {}, { source })).toEqual({ identity: alice, peer: alice });
+  // An outage is no refusal of anybody, and explains nothing.
+  const outage = await identify(bot, { "x-luci-machine-token": machineToken }, { source }).catch(
+    (error: unknown) => error,
+  );
+  expect(outage).toBeInstanceOf(Unavailable);
+  expect(Object.keys(outage as Unavailable)).toEqual(Object.keys(new Unavailable("busy")));
 });

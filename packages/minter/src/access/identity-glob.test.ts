@@ -20,6 +20,14 @@ describe("globProblem", () => {
     ["user:*@ex ample.com", "lower case"],
     ["bot:", "lower case"],
     ["bot:h\u00f3st*", "lower case"],
+    ["bot:host *", "lower case"],
+    ["bot:* host", "lower case"],
+    ["project:Lab*", "lower case"],
+    ["project:lab*:ci", "lower case"],
+    ["service:\u00e4*", "ASCII"],
+    ["service:a*\u00e4", "ASCII"],
+    ["user:\u00e4*@example.com", "lower case"],
+    ["user:a*@example.com\u00e4", "lower case"],
     ["bot:host.example.com", "under members"],
     ["bot:**", "one is enough"],
   ])("refuses %s", (glob, message) => {
@@ -33,12 +41,19 @@ describe("globDoubt", () => {
     expect(globDoubt("user:*example.com")).toContain('"user:*@example.com"');
   });
 
-  it.each(["bot:*.example.com", "user:*@example.com", "bot:host-*", "user:*", "project:*-prod"])(
-    "finds nothing doubtful in %s",
-    (glob) => {
-      expect(globDoubt(glob)).toBeUndefined();
-    },
-  );
+  it.each([
+    "bot:*.example.com",
+    "user:*@example.com",
+    "bot:host-*",
+    "user:*",
+    "project:*-prod",
+    // Something may follow the domain, or it is none.
+    "bot:*example.com*",
+    "bot:*example.com-*-2",
+    "bot:*a..b",
+  ])("finds nothing doubtful in %s", (glob) => {
+    expect(globDoubt(glob)).toBeUndefined();
+  });
 });
 
 describe("matchesGlob", () => {

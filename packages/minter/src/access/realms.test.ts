@@ -64,6 +64,9 @@ describe("compileRealms", () => {
     ["no permissions", [{ name: "p:r", bindings: [{ principals: [alice] }] }], place, /no permissions/],
     ["no principals", [{ name: "p:r", bindings: [{ permissions: [MINT_TOKEN] }] }], place, /no principals/],
     ["no permission", [{ name: "p:r", bindings: [bind("mint", alice)] }], [...place, "permissions", 0], /subject/],
+    ["part of one", [{ name: "p:r", bindings: [bind("a.b", alice)] }], [...place, "permissions", 0], /subject/],
+    ["too many parts", [{ name: "p:r", bindings: [bind("a.b.c.d", alice)] }], [...place, "permissions", 0], /subject/],
+    ["a space before", [{ name: "p:r", bindings: [bind(" a.b.c", alice)] }], [...place, "permissions", 0], /subject/],
     ["no identity", [{ name: "p:r", bindings: [bind(MINT_TOKEN, "x")] }], [...place, "principals", 0], /not an id/],
     ["no group", [{ name: "p:r", bindings: [bind(MINT_TOKEN, "group:x")] }], [...place, "principals", 0], /no group/],
     [

@@ -57,6 +57,7 @@ describe("a rule", () => {
     ["allowed_audience", { allowedAudience: ["group:g1"] }, {}],
     [undefined, { allowedAudience: ["REQUESTOR"] }, {}],
     [undefined, { allowedAudience: ["*"] }, {}],
+    [undefined, { allowedAudience: ["*", "REQUESTOR"] }, { audience: identitySet(["*"]) }],
     ["allowed_audience", {}, { audience: identitySet(["*"]) }],
     ["target_service", {}, { services: identitySet(["*"]) }],
     ["target_service", {}, { services: identitySet(["service:s", "service:t"]) }],

@@ -35,6 +35,8 @@ async function serverFor(caller: string, peer = caller, failure?: Error, delegat
   const trust = trustFromDocument(text("machine-token/certificates.json"));
   const entries: AuditEntry[] = [];
   const notes: AuditEntry[] = [];
+  const counted: [string, object | undefined][] = [];
+  const logged: object[] = [];
   const record = async (entry: AuditEntry) => {
     if (failure) throw failure;
     entries.push(entry);
@@ -42,8 +44,8 @@ async function serverFor(caller: string, peer = caller, failure?: Error, delegat
   const parts = {
     serviceAccount,
     serviceVersion: "example-token-server/1.2.3",
-    log: silent,
-    metrics: noMetrics,
+    log: { ...silent, info: (fields: object) => void logged.push(fields) },
+    metrics: { ...noMetrics, count: (name: string, labels?: object) => void counted.push([name, labels]) },
     clock,
   };
   const resolve = () => Promise.resolve([{ address: "127.0.0.1", family: 4 }]);
@@ -81,6 +83,9 @@ async function serverFor(caller: string, peer = caller, failure?: Error, delegat
     admin: createClient(Admin, transport),
     entries,
     notes,
+    counted,
+    logged,
+    keyId,
     trust,
     revision: policy.revision,
   };
@@ -188,6 +193,72 @@ describeWithVectors("MintDelegationToken", () => {
     ]);
     const audience = Array.from({ length: 65 }, () => alice);
     expect((await refusalOf(minter.mintDelegationToken({ ...self, audience })))[1]).toContain("more than 64 entries");
+  });
+
+  it("makes a token of 8192 bytes", async () => {
+    const { minter, trust } = await serverFor(alice);
+    const tags = Array.from({ length: 6 }, () => `k:${"v".repeat(1000)}`);
+    const sizeWith = async (more: string) => {
+      const { token } = await minter.mintDelegationToken({ ...self, tags: [...tags, `k:${more}`, `k:${more}`] });
+      return { token, bytes: Buffer.from(token, "base64url").length };
+    };
+    const { bytes } = await sizeWith("v".repeat(500));
+    // Two tags grow by as much each; what is left over is one byte at most.
+    const more = 500 + Math.floor((8192 - bytes) / 2);
+    const rest = (8192 - bytes) % 2;
+    const { token } = await minter.mintDelegationToken({
+      ...self,
+      tags: [...tags, `k:${"v".repeat(more)}`, `k:${"v".repeat(more + rest)}`],
+    });
+    expect(Buffer.from(token, "base64url")).toHaveLength(8192);
+    const context = { peer: alice, service: "service:files", now: clock() / 1000 };
+    expect((await verifyDelegationToken(token, trust, context)).tags).toHaveLength(8);
+  });
+
+  it("gives every token an id of its own, of 63 random bits", async () => {
+    const { minter, entries } = await serverFor(alice);
+    const ids = [];
+    for (let i = 0; i < 20; i++)
+      ids.push((await minter.mintDelegationToken(self)).delegationSubtoken?.subtokenId ?? 0n);
+    expect(new Set(ids).size).toBe(20);
+    for (const id of ids) expect(id > 0n && id < 2n ** 63n).toBe(true);
+    expect(ids.some((id) => id > 2n ** 55n)).toBe(true);
+    expect(entries.map(({ columns }) => columns["token_id"])).toEqual(ids.map(String));
+  });
+
+  it("says in the record of a refusal what each rule said to the request", async () => {
+    const consideredFor = async (caller: string, request: Request) => {
+      const { minter, notes } = await serverFor(caller);
+      await refusalOf(minter.mintDelegationToken(request));
+      return notes[0]?.columns["considered"];
+    };
+    const ofRobots = ["robot-for-people", "robot-anything-at-log"];
+    const rules = ["self-service", ...ofRobots, "overlap-1", "overlap-2", "allow-project-identities"];
+    const misfits = (failed: Record<string, string | undefined>) =>
+      rules.map((rule) => ({ rule, failed: rule in failed ? failed[rule] : "requestor" }));
+    expect(await consideredFor("user:nobody@example.com", self)).toEqual(misfits({}));
+    expect(await consideredFor(alice, { ...self, audience: ["*"] })).toEqual(
+      misfits({ "self-service": "allowed_audience" }),
+    );
+    expect(await consideredFor(alice, { ...self, validityDuration: 3601n })).toEqual(
+      misfits({ "self-service": "max_validity_duration" }),
+    );
+    const request = {
+      delegatedIdentity: "user:frank@example.com",
+      audience: ["REQUESTOR"],
+      services: ["service:files"],
+    };
+    const overlapping = (validityDuration: bigint) =>
+      consideredFor("user:overlap@example.com", { ...request, validityDuration });
+    expect(await overlapping(100n)).toEqual(misfits({ "overlap-1": undefined, "overlap-2": undefined }));
+    expect(await overlapping(101n)).toEqual(misfits({ "overlap-1": "max_validity_duration", "overlap-2": undefined }));
+  });
+
+  it("counts each token, and logs by which key it was signed", async () => {
+    const { minter, counted, logged, keyId } = await serverFor(alice);
+    await minter.mintDelegationToken(self);
+    expect(counted).toEqual([["tokens_minted_total", { kind: "delegation" }]]);
+    expect(logged).toEqual([expect.objectContaining({ keyId, config_rule: "self-service" })]);
   });
 
   it("hands out no token whose record is not committed", async () => {

@@ -111,8 +111,9 @@ describe("MintProjectToken", () => {
   });
 
   it("records each token in LUCI's columns, and never the token", async () => {
-    const { minter, entries } = await server(self(actor));
+    const { minter, entries, counted } = await server(self(actor));
     await minter.mintProjectToken({ ...good, auditTags: ["k:v"] });
+    expect(counted).toEqual([["tokens_minted_total", { kind: "project" }]]);
     expect(entries).toEqual([
       {
         kind: "project",

@@ -52,6 +52,14 @@ describe("authenticateCaller", () => {
     },
   );
 
+  it("asks about a call with nothing but a client's certificate", async () => {
+    const certified: Interceptor = (next) => (request) => {
+      request.contextValues.set(clientCertificateKey, Uint8Array.of(1));
+      return next(request);
+    };
+    expect(await callWith(async () => alice, certified, {})).toEqual(alice);
+  });
+
   it("sees the headers, the certificate and the time of the call", async () => {
     const certificate = Uint8Array.of(1);
     const calls: IncomingCall[] = [];
