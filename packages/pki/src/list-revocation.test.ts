@@ -14,6 +14,7 @@ import {
   issuingDistributionPoint,
   keyUsage,
   TestCa,
+  unknownExtension,
 } from "./testing.js";
 
 const now = Date.parse("2026-06-01T12:00:00Z") / 1000;
@@ -81,6 +82,16 @@ describe("revocationByLists", () => {
     expect(verdict([root.crl(), middle.crl({ issuer: "Other" })])).toBe("CRL_NOT_READY");
   });
 
+  it("does not listen to a list in the issuer's name that another CA of the same path or pool signed", () => {
+    const other = root.intermediate("Other");
+    const below = [middle, other];
+    for (const signer of [root, other]) {
+      expect(verdict([root.crl(), signer.crl({ issuer: "Middle" })], { below })).toBe("CRL_NOT_READY");
+      const revoking = signer.crl({ issuer: "Middle", revoked: [SERIAL] });
+      expect(verdict([root.crl(), middle.crl(), revoking], { below })).toBe("trusted");
+    }
+  });
+
   it("says what is wrong with the issuer's own list, not that another is somebody else's", () => {
     const lists = [middle.crl(expired), TestCa.create("Middle").crl()];
     for (const order of [lists, lists.toReversed()])
@@ -95,6 +106,18 @@ describe("revocationByLists", () => {
     expect(verdict(lists, { below: [middle, signer] })).toBe("trusted");
     expect(verdict([root.crl(), signer.crl({ revoked: [SERIAL] })], { below: [middle, signer] })).toBe("REVOKED");
     expect(verdict([root.crl({ revoked: [0x99n] }), signer.crl()], { below: [middle, signer] })).toBe("CRL_NOT_READY");
+    // It is asked about for each of its lists.
+    expect(verdict([root.crl(), signer.crl(expired), signer.crl()], { below: [middle, signer] })).toBe("trusted");
+  });
+
+  it("looks at a hundred possible signers and no more: a pool of them is no way to keep a server busy", () => {
+    const signer = root.intermediate("Middle", { extensions: [keyUsage("cRLSign")] });
+    const old = { extensions: [keyUsage("cRLSign")], notAfter: new Date("2026-05-01T00:00:00Z") };
+    const others = Array.from({ length: 100 }, () => root.intermediate("Middle", old));
+    const withOthers = (count: number) =>
+      verdict([root.crl(), signer.crl()], { below: [middle, ...others.slice(0, count), signer] });
+    expect(withOthers(99)).toBe("trusted");
+    expect(withOthers(100)).toBe("CRL_NOT_READY");
   });
 
   it.each<[string, () => TestCa]>([
@@ -102,6 +125,10 @@ describe("revocationByLists", () => {
     [
       "may not sign lists",
       () => root.intermediate("Middle", { extensions: [basicConstraints(true), keyUsage("keyCertSign")] }),
+    ],
+    [
+      "has an extension that nobody knows",
+      () => root.intermediate("Middle", { extensions: [keyUsage("cRLSign"), unknownExtension(true)] }),
     ],
     ["stands under another root", () => TestCa.create("Other").intermediate("Middle")],
     ["stands under nobody", () => TestCa.create("Middle")],

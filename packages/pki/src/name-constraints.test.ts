@@ -168,6 +168,23 @@ describe("readNameConstraints", () => {
     expect(() => read(bytes)).toThrow(MalformedInput);
   });
 
+  it("notes an empty list beside one that is not, and a base of a form that there is not", () => {
+    const deviationsOf = (bytes: Buffer) => {
+      const deviations: string[] = [];
+      return [read(bytes, deviations), deviations];
+    };
+    const dns = [{ form: "dns", value: "example.com" }];
+    expect(deviationsOf(sequence(context(0), context(1, sequence(base))))).toEqual([
+      { permitted: [], excluded: dns },
+      ["name constraints: an empty list"],
+    ]);
+    const nameless = sequence(implicit(9, Buffer.of()));
+    expect(deviationsOf(sequence(context(0, sequence(base), nameless)))).toEqual([
+      { permitted: dns, excluded: [] },
+      ["name constraints: an unknown form of a name"],
+    ]);
+  });
+
   it("notes a distance, which other readers pass over", () => {
     const deviations: string[] = [];
     read(sequence(context(0, sequence(base, integer(1, 0x80)))), deviations);

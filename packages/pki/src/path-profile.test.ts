@@ -14,6 +14,7 @@ import {
   extendedKeyUsage,
   extension,
   flipCritical,
+  inhibitAnyPolicy,
   type Issued,
   keyUsage,
   name,
@@ -123,6 +124,32 @@ const failing: [check: CertificateCheckName, what: string, chain: () => Chain][]
       return [middle.issue(name("emailAddress=a@example.net"), { extensions }), middle, root];
     },
   ],
+  [
+    "name_constraints",
+    "an intermediate's name that is not permitted",
+    () => {
+      const top = TestCa.create("CA", { extensions: [...ofCa, nameConstraints([`directory:CN=${HOST}`])] });
+      const middle = top.intermediate("Middle");
+      return [middle.issue(HOST), middle, top];
+    },
+  ],
+  [
+    "name_constraints",
+    "a machine that is called like its CA",
+    () => {
+      const ca = TestCa.create(HOST, { extensions: [...ofCa, nameConstraints([], [`directory:CN=${HOST}`])] });
+      return [ca.issue(HOST), ca];
+    },
+  ],
+  [
+    "name_constraints",
+    "the upper of two CAs that constrain",
+    () => {
+      const top = TestCa.create("CA", { extensions: [...ofCa, nameConstraints(["dns:example.net"])] });
+      const middle = top.intermediate("Middle", { extensions: [...ofCa, nameConstraints(["dns:example.com"])] });
+      return [middle.issue(HOST), middle, top];
+    },
+  ],
   ["certificate_policies", "no policy where one is demanded", () => underMiddleWith(...ofCa, policyConstraints(0))],
   ["critical_extension", "one in the certificate", () => leafWith(unknownExtension(true))],
   ["critical_extension", "one in the CA", () => underCaWith(...ofCa, unknownExtension(true))],
@@ -227,6 +254,26 @@ describe("each check of the profile", () => {
     ["a permitted name", () => underCaWith(...ofCa, nameConstraints(["dns:example.com"]))],
     ["as many CAs as its CA allows", () => deep(1, basicConstraints(true, 1))],
     [
+      "a CA's own next key, which is no CA more",
+      () => {
+        const top = TestCa.create("Top", { extensions: [basicConstraints(true, 1), keyUsage("keyCertSign")] });
+        const before = top.intermediate("Middle");
+        const after = before.intermediate("Middle");
+        return [after.issue(HOST), after, before, top];
+      },
+    ],
+    [
+      "a CA's own next key, which need not keep the CA's constraints",
+      () => {
+        const constraints = nameConstraints([`directory:CN=${HOST}`]);
+        const before = root.intermediate("Middle", { extensions: [...ofCa, constraints] });
+        const after = before.intermediate("Middle");
+        return [after.issue(HOST), after, before, root];
+      },
+    ],
+    ["a CA that its own constraints exclude", () => underCaWith(...ofCa, nameConstraints([`directory:CN=${HOST}`]))],
+    ["what CAs alone must mark as critical", () => leafWith(flipCritical(inhibitAnyPolicy(0)))],
+    [
       "basic constraints of an intermediate that are not critical",
       () => underMiddleWith(flipCritical(basicConstraints(true))),
     ],
@@ -259,6 +306,33 @@ describe("each check of the profile", () => {
     const { certificate } = leafWith(distributionPoints({ url: "http://a/", crlIssuer: "CN=B" }))[0];
     const trust = { anchors: [parseCertificate(root.certificate)], intermediates: [], policy: {} };
     expect(verdictOf(() => checkCertificate(parseCertificate(certificate), trust, now))).toBe("trusted");
+  });
+
+  it.each<[string, () => Chain]>([
+    ["the certificate is of version 1, not 3", () => [root.issue(HOST, { version: 1, extensions: [] }), root]],
+    ['CA "CA" has unknown critical extensions: 1.2.3.4.5', () => underCaWith(...ofCa, unknownExtension(true))],
+    ['CA "CA" has an RSA key of 1024 bits', () => underKey(rsa(1024))],
+    [
+      "the certificate breaks name constraints: a name of form dns",
+      () => underCaWith(...ofCa, nameConstraints(["dns:example.net"])),
+    ],
+    ["extended key usage lacks clientAuth, serverAuth and any", () => leafWith(extendedKeyUsage("codeSigning"))],
+    [
+      "the CAs do not allow the certificate's extended key usage",
+      () => underCaWith(...ofCa, extendedKeyUsage("emailProtection")),
+    ],
+    [
+      "the CAs do not allow the certificate's extended key usage",
+      () => {
+        const middle = root.intermediate("Middle", { extensions: [...ofCa, extendedKeyUsage("clientAuth")] });
+        return [middle.issue(HOST, { extensions: [...usual, extendedKeyUsage("serverAuth")] }), middle, root];
+      },
+    ],
+  ])("says what is wrong: %s", (words, make) => {
+    const [leaf, ...cas] = make();
+    const [anchor, ...intermediates] = cas.map(({ certificate }) => parseCertificate(certificate)).toReversed();
+    const trust = { anchors: anchor ? [anchor] : [], intermediates, policy: {} };
+    expect(() => checkCertificate(parseCertificate(leaf.certificate), trust, now)).toThrow(words);
   });
 
   it("says which certificate is meant, and never lets a name break a line", () => {

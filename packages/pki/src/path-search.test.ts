@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest";
 import { verdictOf } from "../test/verdict.js";
 import { parseCertificate } from "./certificate.js";
 import { checkCertificate } from "./check-certificate.js";
-import { type Issued, makeKey, TestCa } from "./testing.js";
+import { CertificateError } from "./errors.js";
+import { searchPath } from "./path-search.js";
+import { verifySignature } from "./signature.js";
+import { type Issued, makeKey, name, TestCa } from "./testing.js";
 
 const now = Date.parse("2026-06-01T12:00:00Z") / 1000;
 const expired = { notAfter: new Date("2026-05-01T00:00:00Z") };
@@ -18,6 +21,7 @@ const verdict = (...given: Parameters<typeof check>) => verdictOf(() => check(..
 const names = (...given: Parameters<typeof check>) =>
   check(...given).path.map(({ subject }) => subject.commonNames.join());
 
+const none = { name: "none", keyKind: "other", hash: undefined, pss: false } as const;
 const root = TestCa.create("Root");
 const middle = root.intermediate("Middle");
 const low = middle.intermediate("Low");
@@ -88,6 +92,80 @@ describe("the search for a path", () => {
     expect(verdict(first.issue(HOST), [root], circle)).toBe("UNKNOWN_CA");
     expect(names(first.issue(HOST), [second], circle)).toEqual([HOST, "A", "B"]);
     expect(verdict(root, [TestCa.create("Other")], [root])).toBe("UNKNOWN_CA");
+  });
+
+  it("tries no path with an intermediate in it twice, and every other", () => {
+    const keys = [makeKey(), makeKey(), makeKey()];
+    const cas = keys.map((privateKey, index) => TestCa.create(`CA ${index}`, { privateKey }));
+    const pool = cas.flatMap((issuer) =>
+      cas.filter((ca) => ca !== issuer).map((ca) => issuer.intermediate(ca.subject, { privateKey: ca.privateKey })),
+    );
+    const [first = root, , last = root] = cas;
+    const tried: string[] = [];
+    const search = () =>
+      searchPath(
+        parse(first.issue(HOST)),
+        { anchors: [parse(last)], intermediates: pool.map(parse) },
+        {
+          link: (certificate, issuer) => {
+            if (
+              !verifySignature(
+                certificate.signatureAlgorithm ?? none,
+                issuer.publicKey,
+                certificate.tbs,
+                certificate.signature,
+              )
+            )
+              throw new CertificateError("BAD_SIGNATURE", "not the CA's");
+          },
+          path: (path) => {
+            tried.push(path.map(({ subject }) => subject.commonNames.join()).join(" < "));
+            throw new CertificateError("PROFILE", `fault ${tried.length}`, "encoding");
+          },
+        },
+      );
+    // Of faults that are found equally late the first is told.
+    expect(search).toThrow("fault 1");
+    expect(tried.toSorted()).toEqual([
+      `${HOST} < CA 0 < CA 1 < CA 2`,
+      `${HOST} < CA 0 < CA 2`,
+      `${HOST} < CA 0 < CA 2 < CA 1 < CA 2`,
+    ]);
+  });
+
+  it("goes from a CA's new key to its old one on the way up: they are two CAs of one name", () => {
+    const before = root.intermediate("Fleet CA");
+    const after = before.intermediate("Fleet CA");
+    expect(names(after.issue(HOST), [root], [after, before])).toEqual([HOST, "Fleet CA", "Fleet CA", "Root"]);
+  });
+
+  it("finds a CA by its common name alone for the machine's certificate, and for no other", () => {
+    const issuer = name("O=Other", "CN=Root");
+    const lenient = { anchors: [parse(root)], policy: { issuer_name: "off" } } as const;
+    const judge = (machine: Issued, ...intermediates: Issued[]) =>
+      verdictOf(() => checkCertificate(parse(machine), { ...lenient, intermediates: intermediates.map(parse) }, now));
+    expect(judge(root.issue(HOST, { issuer }))).toBe("trusted");
+    const other = root.intermediate("Middle", { issuer });
+    expect(judge(other.issue(HOST), other)).toBe("UNKNOWN_CA");
+    for (const unclear of [name("CN=Root", "CN=Other"), name("CN=Other", "CN=Root"), name("O=Root"), name()]) {
+      expect(judge(root.issue(HOST, { issuer: unclear }))).toBe("UNKNOWN_CA");
+    }
+    const nobody = () => check(root.issue(HOST, { issuer: name() }), [root], []);
+    expect(nobody).toThrow("the certificate names no issuer");
+  });
+
+  it("passes on what is no verdict: a bug is not a bad certificate", () => {
+    const pool = { anchors: [parse(root)], intermediates: [] };
+    const fail = () => {
+      throw new TypeError("a bug");
+    };
+    const machine = parse(root.issue(HOST));
+    const twice = { ...pool, anchors: [parse(root), parse(root)] };
+    let bugs = 1;
+    const failOnce = () => (bugs-- > 0 ? fail() : undefined);
+    expect(() => searchPath(machine, twice, { link: failOnce, path: () => 1 })).toThrow(TypeError);
+    expect(() => searchPath(machine, pool, { link: fail, path: () => 1 })).toThrow(TypeError);
+    expect(() => searchPath(machine, pool, { link: () => undefined, path: fail })).toThrow(TypeError);
   });
 
   it("goes up eight intermediates and no more", () => {

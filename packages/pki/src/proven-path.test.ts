@@ -3,7 +3,7 @@ import { type Certificate, parseCertificate } from "./certificate.js";
 import type { CertificateTrust } from "./certificate-trust.js";
 import { checkCertificate } from "./check-certificate.js";
 import { CertificateError } from "./errors.js";
-import { TestCa } from "./testing.js";
+import { distributionPoints, TestCa } from "./testing.js";
 
 const day = (text: string) => new Date(`${text}T00:00:00Z`);
 const seconds = (text: string) => day(text).getTime() / 1000;
@@ -45,6 +45,9 @@ describe("a certificate that was good before", () => {
     const again = checkCertificate(leaf, under, NOW + 1);
     expect(again.path).toEqual([leaf, intermediate, anchor]);
     expect(checkCertificate(leaf, { ...under }, NOW + 2)).toBe(again);
+    const withLists = trust({ revocation: () => undefined });
+    const first = checkCertificate(leaf, withLists, NOW);
+    expect(checkCertificate(leaf, withLists, NOW)).toBe(first);
   });
 
   it.each<[string, string, string]>([
@@ -104,6 +107,41 @@ describe("a certificate that was good before", () => {
       throw new CertificateError("CRL_NOT_READY", "none");
     };
     expect(code(leaf, { ...lenient, revocation })).toBe("CRL_NOT_READY");
+    const elsewhere = below.issue("host.example.com", {
+      extensions: [distributionPoints({ url: "http://a/", crlIssuer: "CN=B" })],
+    });
+    const foreign = parseCertificate(elsewhere.certificate);
+    const under = trust();
+    expect(code(foreign, under)).toBe("good");
+    expect(code(foreign, { ...under, revocation: () => undefined })).toBe("crl_issuer");
+  });
+
+  it("is good by another path when the one that was found is revoked", () => {
+    const crossed = root.intermediate("Below", { privateKey: below.privateKey });
+    const pool = [below, crossed].map(({ certificate }) => parseCertificate(certificate));
+    const revoked = new Set<Certificate>();
+    const revocation: CertificateTrust["revocation"] = ([certificate]) => {
+      if (revoked.has(certificate)) throw new CertificateError("REVOKED", "revoked");
+    };
+    const under = trust({ intermediates: pool, policy: {}, revocation });
+    const leaf = parseCertificate(machine.certificate);
+    for (const issuer of pool) {
+      expect(checkCertificate(leaf, under, NOW).path[1]).toBe(issuer);
+      revoked.add(issuer);
+    }
+    expect(code(leaf, under)).toBe("REVOKED");
+  });
+
+  it("passes a bug on that looking for its revocation has, once", () => {
+    let bugs = 0;
+    const revocation = () => {
+      if (bugs-- > 0) throw new TypeError("a bug");
+    };
+    const under = trust({ revocation });
+    const leaf = proven(under);
+    bugs = 1;
+    expect(() => checkCertificate(leaf, under, NOW)).toThrow(TypeError);
+    expect(code(leaf, under)).toBe("good");
   });
 
   it("is looked at anew where the policy overlooks dates", () => {
@@ -111,5 +149,9 @@ describe("a certificate that was good before", () => {
     const leaf = proven(under);
     expect(checkCertificate(leaf, under, seconds("2027-02-01")).reports).toHaveLength(1);
     expect(checkCertificate(leaf, under, NOW).reports).toHaveLength(0);
+    const early = below.issue("host.example.com", { notBefore: day("2020-01-01") });
+    const before = parseCertificate(early.certificate);
+    expect(checkCertificate(before, under, seconds("2025-06-01")).reports).toHaveLength(1);
+    expect(checkCertificate(before, under, NOW).reports).toHaveLength(0);
   });
 });

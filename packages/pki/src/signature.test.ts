@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from "node:crypto";
+import { constants, generateKeyPairSync, sign } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { describeWithSuites, readSuite } from "shared-vectors";
 import { DerReader, TAG } from "./der.js";
@@ -31,6 +31,26 @@ describe("readSignatureAlgorithm", () => {
       [h, context(1, sequence(oid("1.2.3"), sha256)), s],
     ]) {
       expect(readSignatureAlgorithm(pss(...parameters))).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ["2.16.840.1.101.3.4.2.2", "sha384", 48],
+    ["2.16.840.1.101.3.4.2.3", "sha512", 64],
+  ])("reads RSA-PSS with %s", (id, hashName, bytes) => {
+    const withSalt = (length: number) =>
+      readSignatureAlgorithm(pss(context(0, hash(id)), context(1, mgf(hash(id))), context(2, integer(length))));
+    expect(withSalt(bytes)).toMatchObject({ name: `RSA-PSS with ${hashName}`, hash: hashName, pss: true });
+    expect([withSalt(bytes - 1), withSalt(32)]).toEqual([undefined, undefined]);
+  });
+
+  it.each([
+    ["rsa", ["11", "12", "13"].map((last) => sequence(oid(`1.2.840.113549.1.1.${last}`), der(0x05)))],
+    ["ec", ["2", "3", "4"].map((last) => sequence(oid(`1.2.840.10045.4.3.${last}`)))],
+    ["ed25519", [sequence(oid("1.3.101.112"))]],
+  ])("reads none of the others as RSA-PSS: %s", (keyKind, algorithms) => {
+    for (const algorithm of algorithms) {
+      expect(readSignatureAlgorithm(content(algorithm))).toMatchObject({ keyKind, pss: false });
     }
   });
 
@@ -77,6 +97,27 @@ describe("verifySignature", () => {
   ])("believes no signature under an RSA key with %s", (_, modulusBits, exponent) => {
     const key: SubjectPublicKey = { kind: "rsa", modulusBits, exponent, key: new LazyKey({ key: {}, format: "jwk" }) };
     expect(verifySignature(pkcs1, key, Buffer.from("a"), Buffer.from("b"))).toBe(false);
+  });
+
+  it("does not take one padding for the other", () => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const key = keyOf(publicKey.export({ type: "spki", format: "der" }));
+    const bytes = Buffer.from("a");
+    const plain = sign("sha256", bytes, privateKey);
+    const padded = sign("sha256", bytes, {
+      key: privateKey,
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+    });
+    const says = (pss: boolean, signature: Buffer) => verifySignature({ ...pkcs1, pss }, key, bytes, signature);
+    expect([says(false, plain), says(true, padded)]).toEqual([true, true]);
+    expect([says(true, plain), says(false, padded)]).toEqual([false, false]);
+  });
+
+  it.each([1024, 16_384])("looks at a signature under an RSA key of %d bits", (modulusBits) => {
+    // There is no such key: importing it is where it fails.
+    const key = { kind: "rsa", modulusBits, exponent: 3n, key: new LazyKey({ key: {}, format: "jwk" }) } as const;
+    expect(() => verifySignature(pkcs1, key, Buffer.from("a"), Buffer.from("b"))).toThrow(MalformedInput);
   });
 
   it("takes no key for one of another kind", () => {
