@@ -15,6 +15,7 @@ const OFF: RequestPolicy = requestPolicyOf(undefined);
 /** A CA's policy and what a server says of it. */
 class Desk {
   readonly counted: string[] = [];
+  readonly warned: object[] = [];
   readonly seen: SeenRequest[] = [];
   readonly #ca: TrustedCa;
   remember = (request: SeenRequest): Promise<boolean> => {
@@ -30,7 +31,11 @@ class Desk {
   /** "good", or the code of the refusal. */
   async ask(fields: MessageInitShape<typeof MachineTokenRequestSchema>): Promise<string> {
     const request = create(MachineTokenRequestSchema, { issuedAt: timestampFromMs(1_000_000), ...fields });
-    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const log = {
+      info: () => undefined,
+      warn: (fields: object) => void this.warned.push(fields),
+      error: () => undefined,
+    };
     const count = (_: string, labels: Readonly<Record<string, string>> = {}) =>
       void this.counted.push(labels["check"] ?? "");
     const serverNames = () => new Set(["https://tokens.example.com", "prod"]);
@@ -140,5 +145,34 @@ describe("audience", () => {
     expect(await desk.ask({ audience: ["service:a"] })).toBe("good");
     expect(await desk.ask({})).toBe(answer);
     expect(desk.counted).toEqual(counted);
+  });
+});
+
+describe("what is only reported", () => {
+  it("is logged with the CA and with what is wrong", async () => {
+    const desk = new Desk({ server_name: "report", nonce: "report" });
+    const nonce = Buffer.alloc(16);
+    for (const serverName of ["", "elsewhere", "prod"])
+      await desk.ask({ serverName, nonce: Buffer.of(), issuedAt: {} });
+    const failed = (check: string, failure: string) => ({ ca: "CA", check, failure });
+    const noNonce = failed("nonce", "the request has no nonce of 16 to 64 bytes");
+    expect(desk.warned).toEqual([
+      failed("server_name", "the request names no server"),
+      noNonce,
+      failed("server_name", "the request names another server"),
+      noNonce,
+      noNonce,
+    ]);
+    desk.warned.length = 0;
+    const outage = new StorageUnavailable("down");
+    desk.remember = () => Promise.reject(outage);
+    expect(await desk.ask({ serverName: "prod", nonce })).toBe("good");
+    expect(desk.warned).toEqual([{ err: outage }]);
+  });
+
+  it("is a request without a time, too: it is as old as can be", async () => {
+    const desk = new Desk({ nonce: "enforce" });
+    expect(await desk.ask({ nonce: Buffer.alloc(16), issuedAt: undefined as never })).toBe("good");
+    expect(desk.seen[0]?.untilSeconds).toBeLessThan(3600);
   });
 });
