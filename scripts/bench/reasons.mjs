@@ -17,7 +17,7 @@ as it is measured here, and 104 behind the same guard and interceptors: 6.5 time
   {
     ids: ["L1", "L2", "L3.2", "L3.3"],
     text: `Of the agent's own 19 ms of processor time for a mint, compiling and starting it take 3, loading Node's crypto 2, reading
-the inputs, the key and the certificate 2, http and net 1.5, standard error 1.5, the signature 1, the call and its answer 5,
+the inputs, the key and the certificate 2, http, net and standard error 3, the signature 1, the call and its answer 5,
 the file with its lock 2. A client of twenty lines (a key, a signature, a POST, a file) takes 13 ms more than bare Node.`,
   },
   {

@@ -2,6 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { DelegationTokenSchema, SubtokenSchema } from "@tokens/api";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { SUBTOKEN } from "../test/token-issuer.js";
 import {
   decodeSubtoken,
   decodeUnverifiedDelegationToken,
@@ -26,18 +27,6 @@ const subtokens: fc.Arbitrary<Subtoken> = fc.record({
   kind: fc.nat(2 ** 31 - 1),
   tags: fc.array(text, { maxLength: 4 }),
 });
-
-const NOTHING: Subtoken = {
-  delegatedIdentity: "",
-  creationTime: 0,
-  validityDuration: 0,
-  subtokenId: 0n,
-  audience: [],
-  services: [],
-  requestorIdentity: "",
-  kind: 0,
-  tags: [],
-};
 
 const rejectedWith = (code: string) => expect.objectContaining({ name: "TokenRejected", code }) as unknown;
 
@@ -152,10 +141,10 @@ describe("a delegation token", () => {
   });
 
   it("has numbers of up to 31 bits", () => {
-    const subtoken = { ...NOTHING, validityDuration: 2 ** 31 - 1, kind: 2 ** 31 - 1 };
+    const subtoken = { ...SUBTOKEN, validityDuration: 2 ** 31 - 1, kind: 2 ** 31 - 1 };
     expect(decodeSubtoken(encodeSubtoken(subtoken))).toEqual(subtoken);
     for (const changed of [{ validityDuration: 2 ** 31 }, { kind: 2 ** 31 }]) {
-      const bytes = encodeSubtoken({ ...NOTHING, ...changed });
+      const bytes = encodeSubtoken({ ...SUBTOKEN, ...changed });
       expect(() => decodeSubtoken(bytes)).toThrow(rejectedWith("MALFORMED"));
     }
   });

@@ -46,9 +46,9 @@ describe("a revocation", () => {
 
   it("is refused with more behind it, or behind its certificate", () => {
     const more = numbered().hex(2, FINGERPRINT).number(7, 1);
-    expect(() => decodeRevocation(more.finish())).toThrow();
+    expect(() => decodeRevocation(more.finish())).toThrow("unknown, repeated, or out of order");
     const sealed = Buffer.concat([certificate(42, "1001"), new CanonicalWriter().number(3, 1).finish()]);
-    expect(() => decodeRevocation(numbered().bytes(4, sealed).finish())).toThrow();
+    expect(() => decodeRevocation(numbered().bytes(4, sealed).finish())).toThrow("unknown, repeated, or out of order");
   });
 
   it("is not written with what is not hex", () => {

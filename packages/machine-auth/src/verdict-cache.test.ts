@@ -26,7 +26,7 @@ describe.each<CacheOptions>([{}, { hashTokens: true }])("VerdictCache %o", (opti
   });
 
   it("remembers at least as many as it is told, and at most twice as many", () => {
-    for (let count = 100; count < 420; count += 3) {
+    for (let count = 100; count < 520; count += 7) {
       const cache = new VerdictCache<number>({ ...options, cacheEntries: 100 });
       const all = Array.from({ length: count }, (_, i) => i);
       for (const i of all) cache.add(token(`${i}`), i);
