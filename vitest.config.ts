@@ -6,8 +6,12 @@ import { defineConfig } from "vitest/config";
 // Node itself adds "import" or "require": named here, CommonJS packages would get ES modules from require().
 const conditions = ["@tokens/source", "node", "default"];
 
-/** SoftHSM reads where its tokens are once a process: its tests get a process a file. */
-const hsm = ["packages/client/src/pkcs11-key.test.ts", "packages/minter/src/keys/pkcs11/*.test.ts"];
+/** Tests that get a process a file: SoftHSM reads where its tokens are once a process, and a heap dump holds all that ran in it. */
+const alone = [
+  "packages/client/src/pkcs11-key.test.ts",
+  "packages/minter/src/keys/pkcs11/*.test.ts",
+  "packages/machine-auth/src/verdict-cache-heap.test.ts",
+];
 const never = ["**/node_modules/**", "**/dist/**"];
 
 function project(name: string, test: { include: string[]; exclude?: string[]; isolate?: boolean }) {
@@ -43,12 +47,12 @@ export default defineConfig({
     projects: [
       // One process runs many of these files and loads the sources once: a third less time. They share no state but modules.
       project("unit", {
-        include: ["{packages,scripts}/**/*.test.ts", "apps/*/src/**/*.test.ts"],
-        exclude: [...never, ...hsm],
+        include: ["{packages,apps}/*/src/**/*.test.ts", "scripts/**/*.test.ts"],
+        exclude: [...never, ...alone],
         isolate: false,
       }),
-      project("hsm", { include: hsm }),
-      project("e2e", { include: ["apps/*/e2e/**/*.test.ts", "examples/**/*.test.ts"] }),
+      project("alone", { include: alone }),
+      project("e2e", { include: ["{packages,apps}/*/e2e/**/*.test.ts", "examples/**/*.test.ts"] }),
     ],
   },
 });

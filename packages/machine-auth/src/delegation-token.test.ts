@@ -82,6 +82,8 @@ describe("the encoding of a delegation token", () => {
       fc.property(subtokens, changes, (subtoken, flips) => {
         const bytes = Buffer.from(encodeSubtoken(subtoken));
         for (const [at, value] of flips) bytes[at % bytes.length] = value;
+        // protobuf-es drops a byte order mark.
+        if (bytes.includes("\uFEFF")) return;
         const ours = orRejection(() => decodeSubtoken(bytes));
         if (ours instanceof TokenRejected) return;
         const { $typeName: _name, ...theirs } = fromBinary(SubtokenSchema, bytes);

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { startLocalServer } from "../test/local-server.js";
 import {
   type ConformanceOptions,
@@ -7,6 +7,7 @@ import {
   seenCaller,
 } from "../test/middleware-conformance.js";
 import { type CallerRequest, machineAuth } from "./http.js";
+import { trustFromServer } from "./open-trust.js";
 
 async function start(options: ConformanceOptions) {
   const protect = machineAuth(options as ConformanceOptions & { mode: "annotate" });
@@ -23,7 +24,8 @@ async function start(options: ConformanceOptions) {
 describeMiddleware("node:http", start);
 
 it("gives handlers a caller that is confirmed, unless they asked for any", () => {
-  const trust = "https://tokens.example.com";
+  const trust = trustFromServer("https://tokens.example.com");
+  onTestFinished(() => trust.close());
   const identityOf = (request: CallerRequest): string => request.caller.identity;
   const protect = machineAuth({ trust });
   const annotate = machineAuth({ trust, mode: "annotate" });

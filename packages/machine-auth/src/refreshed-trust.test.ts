@@ -1,5 +1,5 @@
 import { setImmediate as tick } from "node:timers/promises";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { makeTokenIssuer, type TokenIssuer } from "../test/token-issuer.js";
 import { type AgedTrust, refreshedTrust, type TrustRefresh, type TrustSourceParts } from "./refreshed-trust.js";
 import type { Trust } from "./trust.js";
@@ -131,13 +131,12 @@ describe("refreshedTrust", () => {
   });
 
   it("does not keep a process alive", async () => {
-    const { source } = scripted([fresh(issuer.trust)]);
-    await source.ready();
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    onTestFinished(() => timers.mockRestore());
+    await scripted([fresh(issuer.trust)]).source.ready();
     await tick();
-    const timers = process.getActiveResourcesInfo().filter((name) => name === "Timeout");
-    source.close();
-    await tick();
-    expect(process.getActiveResourcesInfo().filter((name) => name === "Timeout")).toHaveLength(timers.length);
+    const keepAlive = timers.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef());
+    expect(new Set(keepAlive)).toEqual(new Set([false]));
   });
 
   it("tells of every refresh, and how it went", async () => {

@@ -117,6 +117,8 @@ describe("the encoding of a trust bundle", () => {
       fc.property(bundles, changes, (bundle, flips) => {
         const bytes = Buffer.from(encodeTrustBundle(bundle));
         for (const [at, value] of flips) bytes[at % bytes.length] = value;
+        // protobuf-es drops a byte order mark.
+        if (bytes.includes("\uFEFF")) return;
         const ours = orError(() => decodeTrustBundle(bytes));
         if (ours instanceof Error) return;
         read++;
