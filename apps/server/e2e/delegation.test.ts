@@ -185,6 +185,18 @@ describe("a user who delegates to a service", () => {
     }
   });
 
+  it.each([true, false])("gets nothing for names that begin with a byte order mark (binary: %s)", async (binary) => {
+    const transport = createConnectTransport({ baseUrl: server.url, httpVersion: "1.1", useBinaryFormat: binary });
+    const headers = { authorization: `Bearer ${await provider.login("alice@example.com")}` };
+    const asking = (audience: string) =>
+      createClient(TokenMinter, transport).mintDelegationToken(
+        { delegatedIdentity: "REQUESTOR", audience: [audience], services: ["service:files"] },
+        { headers },
+      );
+    expect((await asking("group:services")).token).not.toBe("");
+    await expect(asking("\uFEFFgroup:services")).rejects.toThrow("bad 'audience'");
+  });
+
   it("learns an id by which an operator learns why", async () => {
     const bearer = await provider.login("alice@example.com");
     const response = await fetch(`${server.url}/tokenserver.minter.TokenMinter/MintDelegationToken`, {

@@ -37,6 +37,7 @@ import { followPolicies, policyImportJob } from "./policies/follow-policies.js";
 import { importPoliciesRpc, importRpcs } from "./policies/import-rpcs.js";
 import { PoliciesInForce, type PolicyImport } from "./policies/policies-in-force.js";
 import { type DirectMethod, directMethods } from "./rpc/direct-call.js";
+import { keepByteOrderMarks } from "./rpc/keep-byte-order-marks.js";
 import { MAX_MACHINE_TOKEN_REQUEST_BYTES, MAX_REQUEST_BYTES } from "./rpc/limits.js";
 import { prpcHandler } from "./rpc/prpc.js";
 import { routerOptions } from "./rpc/router-options.js";
@@ -87,6 +88,7 @@ export async function startTokenServer(parts: TokenServerParts): Promise<TokenSe
   if (!isIdentity(`user:${serviceAccount}`)) {
     throw new TypeError(`the service account ${JSON.stringify(serviceAccount)} is not an e-mail address`);
   }
+  keepByteOrderMarks();
   const work = await startWork({ ...parts, metrics, clock });
   const { keys, audit, policies, authorities, feed, seen } = work;
   const policy = () => policies.current();
