@@ -6,11 +6,28 @@ import type { SqliteRequest, SqliteResponse } from "./sqlite-thread.js";
 /** How many prepared statements are kept. */
 const MAX_STATEMENTS = 200;
 
-const db = new Database(workerData as string, { timeout: 10_000 });
-db.exec("PRAGMA journal_mode = WAL");
+/** How long it waits for other connections. */
+const BUSY_MS = 10_000;
+const monotonic = performance.now.bind(performance);
+
+const db = new Database(workerData as string, { timeout: BUSY_MS });
+writeAhead();
 // A commit is on the disk when it returns, not only in the system's memory.
 db.exec("PRAGMA synchronous = FULL");
 db.exec("PRAGMA secure_delete = ON");
+
+/** SQLite itself does not wait here when another connection does the same to a new file at this moment. */
+function writeAhead(): void {
+  const lastTry = monotonic() + BUSY_MS;
+  for (;;) {
+    try {
+      return void db.exec("PRAGMA journal_mode = WAL");
+    } catch (error) {
+      if ((error as { code?: string }).code !== "SQLITE_BUSY" || monotonic() > lastTry) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
 
 const statements = new Map<string, Database.Statement>();
 

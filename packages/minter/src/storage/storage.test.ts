@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import Database from "libsql";
 import { Client } from "pg";
 import { type PostgresServer, startPostgres } from "postgres-server";
@@ -110,6 +111,19 @@ describe("a SQLite file", () => {
     const ca = { subject: { kind: "ca", caId: 8n } as const, until: Number.POSITIVE_INFINITY, reason: "" };
     expect((await feed.add([{ ...ca, revokedBy: "local", revokedAtMs: 1 }])).length).toBe(1);
     await close();
+  });
+
+  it("is opened though another server is about to make it", async () => {
+    const path = await freshPlace("SQLite");
+    mkdirSync(join(path, ".."));
+    writeFileSync(path, "", { mode: 0o600 });
+    const other = new Database(path);
+    other.exec("BEGIN IMMEDIATE");
+    const opening = open(path);
+    await sleep(200);
+    other.exec("ROLLBACK");
+    other.close();
+    await (await opening).close();
   });
 
   it("is for its owner alone, its journal too, whatever the umask", async () => {
