@@ -9,6 +9,7 @@ import {
   type PostgresDialectConfig,
   sql,
 } from "kysely";
+import { DatabaseError } from "pg";
 import { StorageUnavailable } from "./storage-unavailable.js";
 
 /** Kysely's PostgreSQL with locks that every database of its kind has, and with outages told from mistakes. */
@@ -74,8 +75,7 @@ export async function orUnavailable<T>(result: Promise<T>): Promise<T> {
   try {
     return await result;
   } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    const isStatement = typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !OUTAGE.test(code);
+    const isStatement = error instanceof DatabaseError && !OUTAGE.test(error.code ?? "XX");
     if (isStatement || error instanceof StorageUnavailable || error instanceof RangeError) throw error;
     throw new StorageUnavailable("the database cannot be reached", error);
   }

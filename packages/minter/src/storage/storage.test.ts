@@ -8,6 +8,7 @@ import { type PostgresServer, startPostgres } from "postgres-server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { storageContract } from "./contract/contract.js";
 import { openPostgresStorage } from "./postgres.js";
+import { orUnavailable } from "./postgres-dialect.js";
 import { MAX_FEED_ENTRIES, MAX_LISTED_ENTRIES } from "../trust/feed-store.js";
 import { openSqliteStorage } from "./sqlite.js";
 import type { Storage } from "./storage.js";
@@ -172,6 +173,11 @@ describe("PostgreSQL that goes away", () => {
     await server.start();
     await expect.poll(() => storage.policies.current().catch(() => undefined)).toMatchObject({ revision: "r" });
     await storage.close();
+  });
+
+  it.each(["EPIPE", "ECONNRESET", "ETIMEDOUT"])("is unavailable when the system says %s", async (code) => {
+    const broken = Promise.reject(Object.assign(new Error(code), { code }));
+    await expect(orUnavailable(broken)).rejects.toThrow(StorageUnavailable);
   });
 });
 
