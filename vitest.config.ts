@@ -6,11 +6,16 @@ import { defineConfig } from "vitest/config";
 // Node itself adds "import" or "require": named here, CommonJS packages would get ES modules from require().
 const conditions = ["@tokens/source", "node", "default"];
 
-/** Tests that get a process a file: SoftHSM reads where its tokens are once a process, and a heap dump holds all that ran in it. */
+/**
+ * Tests that get a process a file: SoftHSM reads where its tokens are once a process, and all that ran in a process is in
+ * its heap dump, and can be in its count of timers.
+ */
 const alone = [
   "packages/client/src/pkcs11-key.test.ts",
   "packages/minter/src/keys/pkcs11/*.test.ts",
   "packages/machine-auth/src/verdict-cache-heap.test.ts",
+  "packages/minter/src/deadlines.test.ts",
+  "packages/minter/src/rpc/clamp-deadline.test.ts",
 ];
 const never = ["**/node_modules/**", "**/dist/**"];
 

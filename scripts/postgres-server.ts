@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 
 const require = createRequire(import.meta.url);
@@ -40,8 +41,16 @@ export async function startPostgres(durability: Durability = "the server may cra
   const port = await freePort();
   let server: ChildProcess | undefined;
   const start = async () => {
-    server = launch(binaries, folder, port, durability);
-    await untilReady(server);
+    for (let attempt = 1; ; attempt++) {
+      server = launch(binaries, folder, port, durability);
+      try {
+        return await untilReady(server);
+      } catch (error) {
+        // Another test may have the port for a moment.
+        if (attempt === 50 || !String(error).includes("Address already in use")) throw error;
+        await sleep(200);
+      }
+    }
   };
   const stop = async () => {
     const stopping = server;
@@ -124,7 +133,7 @@ async function untilReady(server: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 600; attempt++) {
     if (server.exitCode !== null) throw new Error(`PostgreSQL ended with ${server.exitCode}:\n${log}`);
     if (log.includes("ready to accept connections")) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
   throw new Error(`PostgreSQL is not ready:\n${log}`);
 }

@@ -25,7 +25,7 @@ describeWithVectors("tokens check-token --kind delegation", () => {
   const situations = [...new Set(rows.map(({ at, peer, service }) => [at, peer, service].join(" ")))];
 
   it("gives LUCI's verdicts", async () => {
-    for (const situation of situations) {
+    const check = async (situation: string) => {
       const [at = "", peer = "", service = ""] = situation.split(" ");
       const asked = rows.filter((row) => row.at === at && row.peer === peer && row.service === service);
       const options = ["--trust", trust, "--kind", "delegation", "--groups", groups];
@@ -44,8 +44,10 @@ describeWithVectors("tokens check-token --kind delegation", () => {
         else expect({ name, ok: answer?.["ok"] }).toEqual({ name, ok: verdict === "accepted" });
         if (answer?.["ok"] === true) expect(answer["body"]).toEqual(subtoken);
       }
-    }
-  }, 120_000);
+    };
+    expect(situations.length).toBeGreaterThan(0);
+    await Promise.all(situations.map(check));
+  });
 
   it("names whom the token delegates, and its exit code says no when one is refused", async () => {
     const [base] = vectors.cases;

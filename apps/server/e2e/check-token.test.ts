@@ -1,7 +1,5 @@
 import { createHash, createPrivateKey, sign } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeMachineToken, encodeMachineTokenBody } from "@tokens/machine-auth/machine-token";
@@ -127,11 +125,7 @@ describe("tokens check-token", () => {
     writeFileSync(broken, "{");
     const { code, stdout } = await runTokens(["check-token", "--trust", broken, good, good]);
     expect([code, rows(stdout).map((row) => row["code"])]).toEqual([3, ["BAD_DOCUMENT", "BAD_DOCUMENT"]]);
-    const closed = createServer();
-    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
-    const { port } = closed.address() as AddressInfo;
-    await new Promise((resolve) => closed.close(resolve));
-    const away = await runTokens(["check-token", "--trust", `http://127.0.0.1:${port}`, good]);
+    const away = await runTokens(["check-token", "--trust", "http://127.0.0.1:1", good]);
     expect([away.code, rows(away.stdout)[0]?.["code"]]).toEqual([3, "NEVER_FETCHED"]);
   });
 

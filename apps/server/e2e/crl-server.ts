@@ -2,19 +2,21 @@ import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A server of one revocation list, which can change, fall silent, and say what it likes. */
+/** A server of one revocation list, which can change, go away, and say what it likes. */
 export class CrlServer {
   /** The list; undefined: there is none. */
   list: Uint8Array | undefined;
   /** Whether its answers bear an ETag. */
   hasTags = true;
+  /** Whether it ends connections without an answer. */
+  isAway = false;
   /** How often it was asked. */
   requests = 0;
   readonly #server: Server;
-  #port = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => {
+      if (this.isAway) return void request.socket.destroy();
       this.requests++;
       if (!this.list) return void response.writeHead(404).end();
       const etag = `"${createHash("sha256").update(this.list).digest("hex").slice(0, 16)}"`;
@@ -25,26 +27,20 @@ export class CrlServer {
 
   static async start(): Promise<CrlServer> {
     const server = new CrlServer();
-    await server.listen();
+    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
     return server;
   }
 
   get port(): number {
-    return this.#port;
+    return (this.#server.address() as AddressInfo).port;
   }
 
   get host(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `127.0.0.1:${this.port}`;
   }
 
   get url(): string {
     return `http://${this.host}/list.crl`;
-  }
-
-  /** Answers again after a stop, on the same port. */
-  async listen(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   async stop(): Promise<void> {

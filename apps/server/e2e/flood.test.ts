@@ -64,7 +64,8 @@ async function mintAsAgents(load: MintingLoad): Promise<void> {
     try {
       return await load.once();
     } catch (error) {
-      if (left === 0 || ConnectError.from(error).code !== Code.Unavailable) throw error;
+      // A connection that is reset is "aborted" in Connect's words.
+      if (left === 0 || ![Code.Unavailable, Code.Aborted].includes(ConnectError.from(error).code)) throw error;
     }
   }
 }

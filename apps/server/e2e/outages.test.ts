@@ -139,7 +139,7 @@ const OUTAGES: Record<string, [fail: () => unknown, heal: () => unknown]> = {
     },
   ],
   "the storage": [() => (isDown.storage = true), () => (isDown.storage = false)],
-  "the host of the revocation lists": [() => crls.stop(), () => crls.listen()],
+  "the host of the revocation lists": [() => (crls.isAway = true), () => (crls.isAway = false)],
   "the source of the policies": [
     async () => {
       isDown.policies = true;

@@ -32,13 +32,6 @@ export async function listen(listener: RequestListener): Promise<LoopbackServer>
   return { port: (server.address() as AddressInfo).port, close };
 }
 
-/** A port on which nobody listens. */
-export async function closedPort(): Promise<number> {
-  const server = await listen(() => undefined);
-  server.close();
-  return server.port;
-}
-
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** The token server of the recorded runs: their keys, their policy, their revoked serials. */

@@ -6,7 +6,7 @@ import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { MintMachineTokenRequestSchema } from "@tokens/api";
 import { parseCertificatePem } from "@tokens/pki";
 import { GoldenFolder } from "golden-files";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { signedRequest } from "../test/fleet.js";
 import { localSigner, startTokenServer } from "./index.js";
 import { policyOfFiles } from "./policy.js";
@@ -19,8 +19,9 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 const NOW = "2027-06-01T12:00:00Z";
 const url = "http://golden/prpc/tokenserver.minter.TokenMinter/MintMachineToken";
 
-/** The token server of the fixed keys, whose clock stands still. */
+/** The token server of the fixed keys, whose clock stands still. It ends with the test. */
 async function openServer() {
+  const storage = await openSqliteStorage(":memory:");
   const policySource = policyOfFiles({
     "tokenserver.cfg": `certificate_authority {
       cn: "Golden Fleet CA" cert_path: "ca.pem" unique_id: 42
@@ -28,8 +29,8 @@ async function openServer() {
     }`,
     "ca.pem": keyFile("ca"),
   });
-  return startTokenServer({
-    storage: await openSqliteStorage(":memory:"),
+  const server = await startTokenServer({
+    storage,
     appId: "golden",
     serviceAccount: "tokens@golden.example.com",
     serviceVersion: "golden/1",
@@ -38,6 +39,11 @@ async function openServer() {
     log: silent,
     clock: () => Date.parse(NOW),
   });
+  onTestFinished(async () => {
+    await server.close();
+    await storage.close();
+  });
+  return server;
 }
 
 /** A request of the machine that has the fixed key. */

@@ -126,7 +126,7 @@ describe("tokend doctor", () => {
     const { of, code } = await examine(
       "-backend",
       `127.0.0.1:${(silent.address() as AddressInfo).port}`,
-      "-timeout=500ms",
+      "-timeout=2s",
     );
     expect([of("tcp")?.ok, of("http")?.ok, code]).toEqual([true, false, 1]);
     silent.close();

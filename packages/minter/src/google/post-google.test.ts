@@ -3,16 +3,19 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { GoogleError, postGoogle } from "./post-google.js";
 
-let server: Server | undefined;
+const servers: Server[] = [];
 afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 /** Asks a server that answers as given. */
 async function ask(answer: (response: ServerResponse) => void, timeoutMs = 60_000) {
-  server = createServer((_, response) => answer(response));
-  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+  const server = createServer((_, response) => answer(response));
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   return postGoogle({ method: "POST", url, body: { a: 1 }, timeoutMs });
 }
