@@ -48,6 +48,12 @@ describe("places", () => {
     expect(placeIn(text, ...path)).toBe(place);
   });
 
+  it.each(["\r", "\v", "\u2028", "\u2029"])("of what stands in a comment are none, also after %j", (end) => {
+    const content = `# was:${end}groups { name: "x" }\ngroups { name: "a" }\n`;
+    expect(placeIn(content, "groups", 0)).toBe("2:1");
+    expect(readTextFormat(GroupsConfigSchema, content).message.groups.map(({ name }) => name)).toEqual(["a"]);
+  });
+
   it("are those of the message around it for what is not written down", () => {
     expect(placeIn(text, "groups", 1, "globs", 0)).toBe("8:10");
     expect(placeIn(text, "groups", 7, "name")).toBe("1:1");

@@ -26,7 +26,8 @@ export function scanTextFormat(text: string): WrittenField<string>[] {
   return new Scanner(text).readFields(undefined);
 }
 
-const BLANK = /(?:\s|#.*)*/y;
+/** A comment ends with its line; `.` in its place would also end it at a carriage return and at U+2028. */
+const BLANK = /(?:\s|#[^\n]*)*/y;
 const WORD = /[A-Za-z0-9_.+-]+|\[[^\]\n]*\]/y;
 const STRING = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/y;
 const CLOSING: Readonly<Record<string, string>> = { "{": "}", "<": ">" };
