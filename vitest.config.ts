@@ -7,8 +7,8 @@ import { defineConfig } from "vitest/config";
 const conditions = ["@tokens/source", "node", "default"];
 
 /**
- * Tests that get a process a file: SoftHSM reads where its tokens are once a process, and all that ran in a process is in
- * its heap dump, and can be in its count of timers.
+ * Tests that get a process a file: SoftHSM reads where its tokens are once a process, and whatever else ran in a process can
+ * be in its heap, and in its counts of timers and of bytes.
  */
 const alone = [
   "packages/client/src/pkcs11-key.test.ts",
@@ -16,6 +16,8 @@ const alone = [
   "packages/machine-auth/src/verdict-cache-heap.test.ts",
   "packages/minter/src/deadlines.test.ts",
   "packages/minter/src/rpc/clamp-deadline.test.ts",
+  "packages/minter/src/rpc/prpc-body.test.ts",
+  "apps/server/src/oversize-input.test.ts",
 ];
 const never = ["**/node_modules/**", "**/dist/**"];
 

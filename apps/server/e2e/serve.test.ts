@@ -135,7 +135,7 @@ describe("stopping", () => {
     const server = await start();
     await statusOf(server.url);
     expect((await server.stop()).code).toBe(0);
-    expect(stoppingMs(server)).toBeLessThan(15_000);
+    expect(stoppingMs(server)).toBeLessThan(5_000);
     servers.length = 0;
   });
 
@@ -149,7 +149,7 @@ describe("stopping", () => {
     const silent = connect(Number(port), host);
     await once(silent, "connect");
     expect((await server.stop()).code).toBe(0);
-    expect(stoppingMs(server)).toBeLessThan(15_000);
+    expect(stoppingMs(server)).toBeLessThan(5_000);
     agent.destroy();
     silent.destroy();
     servers.length = 0;

@@ -160,7 +160,7 @@ describe("attack 15: decompression bombs", () => {
     const before = process.memoryUsage().arrayBuffers;
     const answer = await post(`/prpc/${MINT}`, prpc, body);
     expect(answer.headers["x-prpc-grpc-code"]).toMatch(/^(1|3|14)$/);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100 * KIB * KIB);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * KIB * KIB);
   });
 
   it.each(["gzip", "br", "deflate", "gzip, gzip"])("Connect takes no %s", async (encoding) => {

@@ -120,7 +120,7 @@ describe("a token server whose signer", () => {
     for (const { code, metadata } of calls.errors)
       expect([Code[code], metadata.get("retry-after")]).toEqual(["Unavailable", "5"]);
     expectAllGood(calls.tokens);
-    expect(delay.percentile(99) / 1e6).toBeLessThan(2_000);
+    expect(delay.max / 1e6).toBeLessThan(2_000);
   });
 
   it("is slow for a while hands out right tokens all the same, and serves everything else meanwhile", async () => {
